@@ -1,0 +1,5 @@
+"""The command `journeyman`."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,98 @@
+"""`/agent ...` commands: parsed once into a closed union.
+
+A command counts only as the first line of a comment, outside quotes and code. One line, one command; what follows on
+later lines is free text for the commands that take text.
+"""
+
+import difflib
+from dataclasses import dataclass
+
+VERBS = ("fix", "plan", "approve", "stop", "retry", "why", "help")
+PREFIX = "/agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """Do the work for this issue; `text` narrows it."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Make a plan and wait for its approval."""
+
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Approve the plan with this digest (or its first 8 or more characters)."""
+
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the run of this issue or change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try the stopped or failed run again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Tell the story of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """List the commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A line that starts with `/agent` but names no command; `nearest` is a suggestion or empty."""
+
+    word: str
+    nearest: str = ""
+
+
+Command = Fix | Plan | Approve | Stop | Retry | Why | Help | Unknown
+
+
+def parse(comment: str) -> Command | None:
+    """Read the command of a comment; None when it has none.
+
+    Only the very first line counts, and it must begin with `/agent` followed by a space or the line's end, so a quote
+    (`>`), a code block, an indented line or a mention in running text is never a command.
+    """
+    first, _, rest = comment.replace("\r\n", "\n").partition("\n")
+    words = first.split()
+    if not first.startswith(PREFIX) or words[0] != PREFIX:
+        return None
+    if len(words) == 1:
+        return Help()
+    word = words[1].lower()
+    line = first.split(None, 2)[2].strip() if len(words) > 2 else ""
+    text = "\n".join(part for part in (line, rest.strip()) if part)
+    match word:
+        case "fix":
+            return Fix(text)
+        case "plan":
+            return Plan(text)
+        case "approve":
+            return Approve(line.split()[0].lower() if line else "")
+        case "stop":
+            return Stop()
+        case "retry":
+            return Retry()
+        case "why":
+            return Why()
+        case "help":
+            return Help()
+        case _:
+            close = difflib.get_close_matches(word, VERBS, n=1, cutoff=0.5)
+            return Unknown(word, close[0] if close else "")

@@ -1,0 +1,424 @@
+"""The small interfaces that the services own. Adapters implement them; `bootstrap.py` alone names the adapters."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role
+from bot.domain.envelope import Clock, Envelope, Zone
+from bot.domain.events import Delivery
+from bot.domain.facts import Fact
+from bot.policy.gate import Permit
+
+
+# --- ledger ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A durable wish that somebody calls `name(key)`; `name` and `key` together are its identity.
+
+    Wishing for a job that already waits changes nothing; wishing for one that is running makes it run once more
+    afterwards. `due` is the earliest time in seconds since the epoch; None means now.
+    """
+
+    name: Literal["deliver", "advance", "execute"]
+    key: str
+    due: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """The read model of one run, kept in the same transaction as its facts."""
+
+    run: str
+    repo: str
+    issue: int
+    change: int | None
+    state: str
+    version: int
+    updated: float
+
+
+class Ledger(Protocol):
+    """The append-only truth. All methods are safe to call from many processes and threads."""
+
+    def append(
+        self,
+        stream: str,
+        facts: Sequence[Fact],
+        *,
+        expect: int,
+        cause: str,
+        jobs: Sequence[Job] = (),
+        row: RunRow | None = None,
+    ) -> list[Envelope]:
+        """Append facts to a stream in one transaction with the wished jobs and the run's row.
+
+        `expect` is the stream's present version (0: it must not exist). `cause` is the id of the envelope or delivery
+        that led to this. Raises Conflict when the stream is at another version.
+        """
+        ...
+
+    def read(self, stream: str) -> list[Envelope]:
+        """Return a stream in order, every envelope verified (hash, chain, signature, right); raises Tampered."""
+        ...
+
+    def streams(self) -> list[str]:
+        """Return the names of all streams, sorted."""
+        ...
+
+    def receive(self, delivery: Delivery, jobs: Sequence[Job]) -> bool:
+        """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known."""
+        ...
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """Return a stored delivery; raises KeyError."""
+        ...
+
+    def runs(self, *, repo: str | None = None, number: int | None = None, limit: int = 50) -> list[RunRow]:
+        """Return rows, latest first; `number` matches the issue or the change."""
+        ...
+
+    def run(self, run: str) -> RunRow | None:
+        """Return one run's row."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one job for now; `fence` grows with every claim."""
+
+    name: str
+    key: str
+    fence: int
+    attempt: int
+
+
+class Jobs(Protocol):
+    """The durable list of wished jobs behind Celery. Celery messages only say: look now."""
+
+    def claim(self, name: str, key: str, *, seconds: float) -> Lease | None:
+        """Take a due, unleased job for `seconds`, counting the attempt first; None when there is nothing to take."""
+        ...
+
+    def renew(self, lease: Lease, *, seconds: float) -> None:
+        """Prolong a lease by compare-and-set; raises LeaseLost when somebody else has the job."""
+        ...
+
+    def finish(self, lease: Lease, *, again: float | None = None) -> None:
+        """End a claim: the job is done, or due again at `again`, or at once when it was wished for meanwhile.
+
+        Resets the attempts. A lost lease is ignored.
+        """
+        ...
+
+    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int) -> bool:
+        """Record a failed attempt; the job is due again at `retry_at`, or dead after that many attempts (True)."""
+        ...
+
+    def wish(self, jobs: Sequence[Job]) -> None:
+        """Add jobs outside any append."""
+        ...
+
+    def due(self, *, limit: int, resend_after: float) -> list[Job]:
+        """Return jobs that should be sent (again) now and mark them as sent.
+
+        That is: due, not done, not leased (or the lease has run out), and not sent within `resend_after` seconds.
+        """
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs are waiting, leased and dead."""
+        ...
+
+
+class Queue(Protocol):
+    """The wake-up channel. Losing it loses nothing; `send` never raises for a broker that is down."""
+
+    def send(self, jobs: Iterable[Job]) -> bool:
+        """Ask the right zone to look at these jobs; False when the broker could not be reached."""
+        ...
+
+
+class Artifacts(Protocol):
+    """Bytes by their SHA-256 (hex)."""
+
+    def put(self, data: bytes) -> str:
+        """Store bytes and return their digest."""
+        ...
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes, verified; raises KeyError, or Tampered when they do not match."""
+        ...
+
+
+class Memo(Protocol):
+    """Answers that were paid for once (model calls, tool results), so that a restart does not pay twice."""
+
+    def recall(self, scope: str, key: str) -> bytes | None:
+        """Return what was remembered in this scope (a run and task), or None."""
+        ...
+
+    def remember(self, scope: str, key: str, value: bytes) -> None:
+        """Remember; the first value for a key stays."""
+        ...
+
+
+class Keys(Protocol):
+    """The zone's own signing key and everybody's public keys (Ed25519)."""
+
+    zone: Zone
+    key_id: str
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign with the zone's private key."""
+        ...
+
+    def verify(self, zone: Zone, key_id: str, message: bytes, signature: bytes) -> bool:
+        """Tell whether this zone's key of that id made the signature."""
+        ...
+
+
+class Time(Protocol):
+    """The clock on the wall and the hybrid logical clock."""
+
+    def now(self) -> float:
+        """Return seconds since the epoch."""
+        ...
+
+    def tick(self, *seen: Clock) -> Clock:
+        """Return a logical clock later than all seen."""
+        ...
+
+
+# --- forge ----------------------------------------------------------------------------------------------------------
+class Forge(Protocol):
+    """What the services need of a forge. Reads return snapshots; writes can be said twice.
+
+    Every method raises a ForgeError: NotFound, Denied, Stale, Invalid or Unavailable.
+    """
+
+    def whoami(self) -> str:
+        """Return the bot's own login."""
+        ...
+
+    def issue(self, repo: Repo, number: int) -> Issue: ...
+
+    def change(self, repo: Repo, number: int) -> Change: ...
+
+    def find_change(self, repo: Repo, branch: str) -> Change | None:
+        """Return the latest change from this branch of the repository itself, whatever its state."""
+        ...
+
+    def role(self, repo: Repo, login: str) -> Role: ...
+
+    def default_branch(self, repo: Repo) -> str: ...
+
+    def head(self, repo: Repo, branch: str) -> str:
+        """Return the commit that a branch points at."""
+        ...
+
+    def tree(self, repo: Repo, sha: str) -> str:
+        """Return the id of a commit's git tree."""
+        ...
+
+    def file(self, repo: Repo, path: str, sha: str) -> str | None:
+        """Return a text file at a commit, None when there is none."""
+        ...
+
+    def checks(self, repo: Repo, sha: str) -> tuple[Check, ...]:
+        """Return the check runs and statuses of a commit, the newest per name and source."""
+        ...
+
+    def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:
+        """Return where git fetches and pushes, with a credential for just that."""
+        ...
+
+    def ensure_change(self, repo: Repo, *, branch: str, base: str, title: str, body: str, permit: Permit) -> Change:
+        """Open the change from `branch`, or find the one that is open; look before creating."""
+        ...
+
+    def ensure_comment(self, repo: Repo, number: int, topic: str, body: str) -> int:
+        """Write or edit the bot's one comment on this topic (hidden marker and own author); returns its id."""
+        ...
+
+    def react(self, repo: Repo, comment: int, reaction: str) -> None:
+        """Put a reaction such as `eyes` on a comment, once."""
+        ...
+
+    def set_gate(self, repo: Repo, sha: str, report: GateReport) -> None:
+        """Create or update the check run `journeyman/gate` on a commit (commit status if it may not)."""
+        ...
+
+    def merge(self, ref: Ref, permit: Permit, *, title: str, message: str) -> str:
+        """Merge exactly this head and return the commit that landed; Stale when the head moved."""
+        ...
+
+    def close_issue(self, repo: Repo, number: int) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """Where a chat message stands."""
+
+    channel: str
+    timestamp: str
+
+
+class Notifier(Protocol):
+    """One message per run, updated in place."""
+
+    def post(self, text: str, *, known: Posted | None) -> Posted:
+        """Post a message, or update the known one; raises Unavailable or Denied."""
+        ...
+
+
+# --- agent zone -----------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds for one sandboxed command. `output_bytes` is per stream; more is cut and counted as truncated."""
+
+    wall_seconds: float = 60.0
+    cpu_seconds: float = 120.0
+    memory_mb: int = 2048
+    processes: int = 128
+    file_mb: int = 256
+    output_bytes: int = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a sandboxed command ended. `exit_code` is negative for a signal, as in subprocess."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    timed_out: bool = False
+    truncated: bool = False
+
+
+class Sandbox(Protocol):
+    """Runs untrusted commands with no network, no credentials and a closed view of the machine."""
+
+    def check(self) -> None:
+        """Raise SandboxUnavailable, with the fix in the message, when isolation cannot be had."""
+        ...
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        workspace: Path,
+        limits: Limits,
+        stdin: bytes = b"",
+        env: Mapping[str, str] = {},
+        read_only: Sequence[Path] = (),
+        on_line: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """Run argv with `workspace` mounted read-write at /workspace, which is also the working directory.
+
+        The environment holds only PATH, HOME, LANG, PYTHON* basics and `env`. `read_only` are extra host paths that
+        appear inside at the same place. `on_line` is called with each line of standard output as it comes.
+        Never raises for what the command does; a time-out kills every descendant.
+        """
+        ...
+
+    def workspace(self) -> AbstractContextManager[Path]:
+        """Make an empty directory that the sandbox may write to; it is removed afterwards, whatever is in it."""
+        ...
+
+    @property
+    def python(self) -> str:
+        """The interpreter (with pytest and coverage) to use inside."""
+        ...
+
+
+# --- models ---------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of text in a transcript."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The model wants a tool; `error` is set when the arguments could not be read as a JSON object."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool answered; every call gets exactly one."""
+
+    id: str
+    name: str
+    content: str
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A vendor's own part (reasoning signatures); replayed only to the same vendor and model."""
+
+    vendor: str
+    model: str
+    data: dict[str, Any]
+
+
+Part = Text | ToolCall | ToolResult | Opaque
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of a transcript. Tool results are parts of a `user` turn."""
+
+    role: Literal["user", "assistant"]
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as shown to a model; `name` may hold dots, adapters map it to the wire and back."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One question to a model."""
+
+    system: str
+    turns: tuple[Turn, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    max_tokens: int = 4096
+    force_tool: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer. `stop`: end, tool, length, refusal, filtered or other; no stop reason is an exception."""
+
+    turn: Turn
+    stop: Literal["end", "tool", "length", "refusal", "filtered", "other"]
+    vendor: str
+    model: str
+    input_tokens: int = 0
+    output_tokens: int = 0
+    detail: str = field(default="")
+
+
+class Model(Protocol):
+    """A model behind any wire."""
+
+    def ask(self, ask: Ask, *, deadline: float) -> Answer:
+        """Answer within `deadline` seconds; raises ModelError with what to do when no candidate answers."""
+        ...
