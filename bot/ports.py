@@ -259,6 +259,44 @@ class Forge(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class CommitResult:
+    """A commit that was made and pushed, and its tree."""
+
+    sha: str
+    tree: str
+
+
+class Git(Protocol):
+    """The host's own git, in clones that the host made. Raises ForgeError or PatchRefused."""
+
+    def snapshot(self, remote: Remote, sha: str, *, seconds: float = 120) -> bytes:
+        """Return an uncompressed tar of exactly this commit's tree; attributes of the tree change nothing."""
+        ...
+
+    def commit_patch(
+        self,
+        remote: Remote,
+        *,
+        base_sha: str,
+        patch: bytes,
+        branch: str,
+        message: str,
+        author: tuple[str, str],
+        date_epoch: int,
+    ) -> CommitResult:
+        """Apply a patch onto a base commit and push it as `branch`.
+
+        The same arguments make the same commit. A branch that is already there at this commit is success; at another
+        commit it is Stale. Raises PatchRefused when the patch does not apply.
+        """
+        ...
+
+    def landed(self, remote: Remote, *, head_sha: str, merged_sha: str) -> tuple[bool, str]:
+        """Tell whether the merged commit's tree is what merging this head onto its first parent gives, and why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Posted:
     """Where a chat message stands."""
 
