@@ -30,6 +30,7 @@ class Run:
     source: f.SourceStored | None = None
     draft: ActionPlan | None = None
     planned: f.Planned | None = None
+    planned_at: int = 0
     plan_approval: f.PlanApproved | None = None
     attempts: dict[str, int] = field(default_factory=dict)
     running: frozenset[str] = frozenset()
@@ -44,18 +45,24 @@ class Run:
     woken: bool = False
     merged: f.Merged | None = None
     merge_refused: f.MergeRefused | None = None
+    refusals: int = 0
     issue_closed: bool = False
     change_closed: f.ChangeClosed | None = None
     stopped: f.Stopped | None = None
     failed: f.Failed | None = None
     effects: dict[str, str] = field(default_factory=dict)
     reported: dict[str, f.Reported] = field(default_factory=dict)
+    reports: dict[str, int] = field(default_factory=dict)
     causes: frozenset[str] = frozenset()
 
     @property
     def open_effects(self) -> tuple[str, ...]:
         """Return the keys of effects that were intended and have no outcome yet."""
         return tuple(key for key, outcome in self.effects.items() if outcome == "")
+
+    def report_key(self, surface: str) -> str:
+        """Return the key of the next report on a surface: the same until that report is done."""
+        return f"report:{surface}:{self.reports.get(surface, 0)}"
 
     @property
     def branch(self) -> str:
@@ -128,6 +135,8 @@ def extend(run: Run, envelopes: Iterable[Envelope]) -> Run:
         run = replace(apply(run, fact), version=envelope.version)
         if isinstance(fact, f.Stopped | f.Retried | f.PlanApproved):
             run = replace(run, causes=run.causes | {envelope.cause})
+        if isinstance(fact, f.Planned):
+            run = replace(run, planned_at=envelope.clock.wall // 1000)
     return run
 
 
@@ -183,7 +192,7 @@ def apply(run: Run, fact: f.Fact) -> Run:
         case f.Merged():
             return replace(run, merged=fact)
         case f.MergeRefused():
-            return replace(run, merge_refused=fact, woken=False)
+            return replace(run, merge_refused=fact, refusals=run.refusals + 1, woken=False)
         case f.IssueClosed():
             return replace(run, issue_closed=True)
         case f.ChangeClosed():
@@ -191,7 +200,8 @@ def apply(run: Run, fact: f.Fact) -> Run:
         case f.Woken():
             return replace(run, woken=True, merge_refused=None)
         case f.Reported(surface):
-            return replace(run, reported={**run.reported, surface: fact})
+            counted = {**run.reports, surface: run.reports.get(surface, 0) + 1}
+            return replace(run, reported={**run.reported, surface: fact}, reports=counted)
         case f.Stopped():
             return replace(run, stopped=fact)
         case f.Failed():

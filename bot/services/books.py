@@ -58,7 +58,7 @@ class RunBook:
         self.wished += wished
 
     def record(self, *facts: Fact, jobs: Sequence[Job] = ()) -> None:
-        """Append facts that are true whatever else happened; tries again after a Conflict, a bounded number of times."""
+        """Append facts that are true whatever else happened; bounded retries after Conflict."""
         for _ in range(MAX_RACES):
             try:
                 return self.write(*facts, jobs=jobs)

@@ -1,0 +1,185 @@
+"""Advance one run by one step. What to do is `next_step(run)`; here is how it is done."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.domain import facts as f
+from bot.domain import steps as s
+from bot.domain.actions import ActionPlan
+from bot.domain.errors import Denied, Invalid, NotFound, PatchRefused, PolicyError, Stale
+from bot.domain.run import Run
+from bot.policy.evaluate import protected_paths
+from bot.policy.gate import permit_open
+from bot.ports import Job
+from bot.services import land, messages
+from bot.services.books import Effect, Performer, RunBook
+from bot.services.deps import Broker
+from bot.services.patch import examine
+from bot.services.policies import policy_of
+from bot.services.report import report
+
+POLL_SECONDS = 60.0
+MAX_TASKS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """What is left to do: jobs to send, and when to look again (seconds since the epoch; None: only when poked)."""
+
+    jobs: tuple[Job, ...]
+    again: float | None
+
+
+def advance(deps: Broker, run_id: str, renew: Callable[[], None]) -> Advanced:
+    """Do the next step of a run.
+
+    Raises Conflict when the run moved meanwhile and Unavailable when a forge cannot answer: the job is tried again.
+    """
+    book = RunBook(deps.ledger, deps.time, run_id, cause="advance")
+    performer = Performer(renew)
+    step = s.next_step(book.run)
+    if isinstance(step, s.Wait | s.Rest | s.StartTasks):
+        report(deps, book, performer)
+    again = _do(deps, book, performer, step)
+    return Advanced(tuple(book.wished), again)
+
+
+def _do(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> float | None:
+    try:
+        return _step(deps, book, performer, step)
+    except (Denied, NotFound, Invalid) as error:
+        book.record(f.Failed("forge", f"the forge refused: {error}"[:1000]))
+    except PolicyError as error:
+        book.record(f.Failed("policy", str(error)[:1000]))
+    return None
+
+
+def _step(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> float | None:
+    run = book.run
+    match step:
+        case s.StoreSource():
+            _store_source(deps, book)
+        case s.DraftPlan():
+            _hand_over(book, "plan")
+        case s.FreezePlan():
+            _freeze(book)
+        case s.StartTasks(tasks):
+            for task in tasks:
+                _hand_over(book, task.id)
+        case s.Publish(task):
+            _publish(deps, book, performer, task)
+        case s.Judge():
+            land.judge(deps, book)
+        case s.ShowVerdict():
+            land.show_verdict(deps, book, performer)
+        case s.Merge():
+            land.merge(deps, book, performer)
+        case s.CloseIssue():
+            land.close_issue(deps, book, performer)
+        case s.GiveUp(code, reason):
+            book.write(f.Failed(code, reason))
+        case s.Wait():
+            return _wait(deps, book, run)
+        case s.Rest():
+            return None
+    return None
+
+
+def _wait(deps: Broker, book: RunBook, run: Run) -> float | None:
+    """Look again by the clock while a change is open: a webhook may have been lost."""
+    if run.published is None:
+        return None
+    if run.merge_refused is not None:
+        book.write(f.Woken("the clock"))
+    else:
+        land.glance(deps, book)
+    return deps.time.now() + POLL_SECONDS * 2 ** min(run.refusals, 6)
+
+
+def _store_source(deps: Broker, book: RunBook) -> None:
+    intent = book.run.intent
+    forge = deps.forge(intent.repo)
+    sha = forge.head(intent.repo, intent.base) if book.run.generation > 1 else intent.base_sha
+    tar = deps.git.snapshot(forge.remote(intent.repo, "read"), sha)
+    book.write(f.SourceStored(sha, deps.artifacts.put(tar)))
+
+
+def _hand_over(book: RunBook, task: str) -> None:
+    """Wish for a job of the agent zone; the wish is sent by the caller."""
+    book.wished.append(Job("execute", f"{book.run.id}/{task}/{book.run.generation}"))
+
+
+def _freeze(book: RunBook) -> None:
+    run = book.run
+    assert run.draft is not None
+    assert run.source is not None
+    problem = _objection(run, run.draft)
+    if problem:
+        book.write(f.Failed("plan_refused", problem))
+    else:
+        book.write(f.Planned(run.draft.digest, run.draft))
+
+
+def _objection(run: Run, plan: ActionPlan) -> str:
+    """Say why a drafted plan may not be frozen; empty when it may."""
+    assert run.source is not None
+    if plan.run != run.id or plan.base_sha != run.source.base_sha:
+        return "the plan was drafted for another run or another commit"
+    if not 1 <= len(plan.graph.tasks) <= MAX_TASKS:
+        return f"the plan has {len(plan.graph.tasks)} tasks; 1 to {MAX_TASKS} are accepted"
+    subject = f"{run.intent.repo}#{run.intent.issue}"
+    strange = [action for action in plan.actions if not action.target.startswith((subject, f"{run.intent.repo}:"))]
+    if strange:
+        return f"the plan would act on {strange[0].target[:200]}, which is not its subject"
+    return ""
+
+
+def _publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> None:
+    run = book.run
+    assert run.planned is not None
+    assert run.source is not None
+    assert run.solution is not None
+    intent, forge, patch = run.intent, deps.forge(run.intent.repo), deps.artifacts.get(run.solution.patch)
+    loaded = policy_of(deps, intent.repo, run.source.base_sha)
+    try:
+        facts = examine(patch, protected_paths(loaded))
+        permit = permit_open(intent.repo, plan=run.planned.digest, approved=run.plan_is_approved, policy=loaded.digest)
+        remote, branch = forge.remote(intent.repo, "write"), run.branch
+        made = performer.perform(
+            book,
+            Effect(f"push:{branch}", "push", f"{intent.repo}:{branch}"),
+            lambda: _pair(
+                deps.git.commit_patch(
+                    remote,
+                    base_sha=run.source.base_sha,  # type: ignore[union-attr]
+                    patch=patch,
+                    branch=branch,
+                    message=messages.commit_message(run),
+                    author=deps.author,
+                    date_epoch=run.planned_at,
+                )
+            ),
+        )
+    except PatchRefused as error:
+        book.write(f.PatchRefused(task, str(error)))
+        return
+    except Stale as error:
+        book.write(f.Failed("branch_taken", f"{run.branch} holds other commits: {error}"[:1000]))
+        return
+    sha, tree = made.split()
+    title, body = messages.change_title(run), messages.change_body(run, list(facts.files), facts.added, facts.removed)
+    number = performer.perform(
+        book,
+        Effect(f"change:{branch}", "open_change", f"{intent.repo}:{branch}"),
+        lambda: (
+            forge.ensure_change(
+                intent.repo, branch=branch, base=intent.base, title=title, body=body, permit=permit
+            ).number
+        ),
+    )
+    change = forge.change(intent.repo, int(number))
+    book.record(f.Published(change.number, branch, intent.base, sha, tree, change.url))
+
+
+def _pair(made: object) -> str:
+    return f"{made.sha} {made.tree}"  # type: ignore[attr-defined]

@@ -1,0 +1,27 @@
+"""What the broker's use cases are given: ports and a few plain settings."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bot.domain.change import Repo
+from bot.policy.load import LoadedPolicy
+from bot.ports import Artifacts, Forge, Git, Ledger, Notifier, Time
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker's dependencies. `policies` gives a named policy; `chat` is None where no Slack is configured."""
+
+    ledger: Ledger
+    artifacts: Artifacts
+    git: Git
+    forges: Mapping[str, Forge]
+    time: Time
+    policies: Callable[[str], LoadedPolicy]
+    policy_name: str
+    author: tuple[str, str]
+    chat: Notifier | None = None
+
+    def forge(self, repo: Repo) -> Forge:
+        """Return the forge of a repository; raises KeyError where that forge is not configured."""
+        return self.forges[repo.forge]

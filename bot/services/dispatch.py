@@ -1,0 +1,258 @@
+"""Decide what a delivery means: start a run, move one, answer, or nothing. Every delivery gets exactly one outcome."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bot.domain import commands as c
+from bot.domain import events as e
+from bot.domain.change import Repo, Role
+from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, Unavailable
+from bot.domain.facts import Handled, PlanApproved, Requested, Retried, Stopped, Woken
+from bot.domain.intent import Intent
+from bot.domain.run import Run, fold, run_id
+from bot.policy.evaluate import GATE
+from bot.ports import Job
+from bot.services import messages
+from bot.services.books import DeliveryBook, Effect, Performer, RunBook, row_of
+from bot.services.deps import Broker
+from bot.services.explain import why
+
+MAX_RUNS_PER_ISSUE = 50
+OPEN_STATES = {"waiting", "merging"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a delivery ended, and the jobs that it leaves to be sent."""
+
+    handled: Handled
+    jobs: tuple[Job, ...] = ()
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """Handles one delivery."""
+
+    deps: Broker
+    delivery: e.Delivery
+    performer: Performer
+    wished: list[Job] = field(default_factory=list)
+
+    def handle(self, event: e.ForgeEvent) -> Outcome:
+        """Handle an event once; a delivery that was handled before keeps its first outcome.
+
+        Raises Unavailable when the forge cannot answer now: the job is tried again later.
+        """
+        book = DeliveryBook(self.deps.ledger, self.delivery.id)
+        if book.handled is not None:
+            return Outcome(book.handled)
+        try:
+            handled = self._event(book, event)
+        except (Denied, NotFound) as error:
+            handled = self._outcome("failed", f"the forge refused: {error}")
+        book.record(handled)
+        return Outcome(handled, tuple(self.wished))
+
+    def _outcome(self, outcome: str, reason: str, run: str | None = None) -> Handled:
+        return Handled(self.delivery.id, outcome, reason, run)  # type: ignore[arg-type]
+
+    def _event(self, book: DeliveryBook, event: e.ForgeEvent) -> Handled:
+        match event:
+            case e.Commented():
+                return self._comment(book, event)
+            case e.LabelsChanged(repo, number, label):
+                return self._wake(self._runs_of(repo, number), f"label {label}")
+            case e.ChecksMoved(repo, sha, name):
+                if name == GATE:
+                    return self._outcome("ignored", "the gate's own check")
+                return self._wake(self._runs_at(repo, sha), f"check {name}")
+            case e.ChangeMoved(repo, number, action):
+                return self._wake(self._runs_of(repo, number), f"change {action}")
+            case e.IssueMoved(_, _, action):
+                return self._outcome("ignored", f"issue {action}: runs begin with a command")
+            case e.Pushed(_, branch):
+                return self._outcome("ignored", f"push to {branch}: no run depends on it")
+            case e.Pinged() | e.Ignored():
+                return self._outcome("ignored", "nothing to do")
+
+    # --- runs that something happened to
+    def _runs_of(self, repo: Repo, number: int) -> list[str]:
+        rows = self.deps.ledger.runs(repo=str(repo), number=number)
+        return [row.run for row in rows if row.change == number and row.state in OPEN_STATES]
+
+    def _runs_at(self, repo: Repo, sha: str) -> list[str]:
+        rows = [row for row in self.deps.ledger.runs(repo=str(repo), limit=500) if row.state in OPEN_STATES]
+        return [row.run for row in rows if fold(self.deps.ledger.read(row.run)).head == sha]
+
+    def _wake(self, runs: list[str], cause: str) -> Handled:
+        if not runs:
+            return self._outcome("ignored", f"{cause}: no run waits for it")
+        for run in runs:
+            book = self._book(run)
+            if not book.run.woken and not book.run.terminal:
+                book.record(Woken(cause[:100]))
+            self.wished += [*book.wished, Job("advance", run)]
+        return self._outcome("moved", cause[:200], runs[0])
+
+    def _book(self, run: str, cause: str | None = None) -> RunBook:
+        return RunBook(self.deps.ledger, self.deps.time, run, cause or self.delivery.id)
+
+    # --- commands
+    def _comment(self, book: DeliveryBook, event: e.Commented) -> Handled:
+        forge = self.deps.forge(event.repo)
+        if event.by_bot or event.by.lower() == forge.whoami().lower():
+            return self._outcome("ignored", "written by a bot")
+        command = c.parse(event.text)
+        if command is None:
+            return self._outcome("ignored", "no command")
+        self._react(book, event)
+        match command:
+            case c.Help():
+                return self._answer(book, event, messages.help_text(), "help")
+            case c.Unknown():
+                return self._answer(book, event, messages.unknown(command), "no such command")
+            case c.Why():
+                return self._why(book, event)
+        verb = type(command).__name__.lower()
+        role = forge.role(event.repo, event.by)
+        if not role.at_least(Role.WRITE):
+            text = messages.not_allowed(event.by, role, verb)
+            self._say(book, event, f"refused-{event.by}", text)
+            return self._outcome("refused", f"{event.by} has {role} access, not write")
+        return self._obey(book, event, command, role)
+
+    def _obey(self, book: DeliveryBook, event: e.Commented, command: c.Command, role: Role) -> Handled:
+        if isinstance(command, c.Fix | c.Plan):
+            return self._start(book, event, command)
+        verb = type(command).__name__.lower()
+        latest = self._latest(event.repo, event.number)
+        if latest is None:
+            return self._answer(book, event, messages.no_run(verb), "no run")
+        cause = _cause(event)
+        run_book = self._book(latest.id, cause)
+        if cause in run_book.run.causes:
+            return self._outcome("repeated", "this comment was obeyed before", latest.id)
+        match command:
+            case c.Stop():
+                return self._stop(book, event, run_book)
+            case c.Retry():
+                return self._retry(book, event, run_book)
+            case c.Approve(digest):
+                return self._approve(book, event, run_book, digest, role)
+            case _:
+                raise AssertionError(command)
+
+    def _latest(self, repo: Repo, number: int) -> Run | None:
+        rows = self.deps.ledger.runs(repo=str(repo), number=number, limit=MAX_RUNS_PER_ISSUE)
+        runs = [fold(self.deps.ledger.read(row.run)) for row in rows]
+        live = [run for run in runs if not run.terminal]
+        return next(iter([*live, *runs]), None)
+
+    def _start(self, book: DeliveryBook, event: e.Commented, command: c.Fix | c.Plan) -> Handled:
+        if event.is_change:
+            return self._answer(book, event, "Give this command on an issue; this is a change.", "not an issue")
+        deps, forge, cause = self.deps, self.deps.forge(event.repo), _cause(event)
+        rows = deps.ledger.runs(repo=str(event.repo), number=event.number, limit=MAX_RUNS_PER_ISSUE + 1)
+        runs = [fold(deps.ledger.read(row.run)) for row in rows if row.issue == event.number]
+        if any(cause in run.causes for run in runs):
+            return self._outcome("repeated", "this comment began a run before")
+        live = next((run for run in runs if not run.terminal), None)
+        if live is not None:
+            return self._answer(book, event, messages.already(live), f"{live.id} is at work")
+        if len(runs) >= MAX_RUNS_PER_ISSUE:
+            return self._answer(book, event, "This issue has had 50 runs. Open a new one.", "too many runs")
+        issue = forge.issue(event.repo, event.number)
+        if issue.state != "open":
+            return self._answer(book, event, "This issue is closed. Reopen it first.", "closed issue")
+        base = forge.default_branch(event.repo)
+        intent = Intent(
+            kind="fix",
+            repo=event.repo,
+            issue=event.number,
+            title=issue.title[:500],
+            text=f"{issue.body}\n\n{command.text}"[:60_000],
+            requester=event.by,
+            base=base,
+            base_sha=forge.head(event.repo, base),
+            mode="approval" if isinstance(command, c.Plan) else "review",
+            cause=self.delivery.id,
+            comment=event.comment,
+        )
+        return self._begin(intent, run_id(event.repo, event.number, len(runs)), cause)
+
+    def _begin(self, intent: Intent, run: str, cause: str) -> Handled:
+        job = Job("advance", run)
+        row = row_of(Run(run, 1, intent), 1, self.deps.time.now())
+        try:
+            self.deps.ledger.append(run, [Requested(intent)], expect=0, cause=cause, jobs=[job], row=row)
+        except Conflict:
+            raise Unavailable("another command on this issue came first; looking again", retry_after=1) from None
+        self.wished.append(job)
+        return self._outcome("started", f"{intent.kind} of #{intent.issue}", run)
+
+    def _stop(self, book: DeliveryBook, event: e.Commented, run_book: RunBook) -> Handled:
+        if run_book.run.terminal:
+            return self._answer(book, event, messages.headline(run_book.run), "it has ended already")
+        return self._decide(run_book, Stopped(event.by), f"stopped by {event.by}")
+
+    def _retry(self, book: DeliveryBook, event: e.Commented, run_book: RunBook) -> Handled:
+        run = run_book.run
+        if run.merged is not None and run.issue_closed:
+            return self._answer(book, event, messages.headline(run), "it is done")
+        if not run.terminal and run.published is None:
+            return self._answer(book, event, messages.already(run), "it is at work")
+        return self._decide(run_book, Retried(event.by), f"retry by {event.by}")
+
+    def _approve(self, book: DeliveryBook, event: e.Commented, run_book: RunBook, digest: str, role: Role) -> Handled:
+        run = run_book.run
+        if run.state != "planned" or run.planned is None:
+            text = f"No plan waits for approval. {messages.headline(run)}"
+            return self._answer(book, event, text, "nothing to approve")
+        known = run.planned.digest
+        if len(digest) < 8 or not known.startswith(digest):
+            text = f"Name the plan that you approve: `/agent approve {known[:12]}`."
+            return self._answer(book, event, text, "another digest")
+        return self._decide(run_book, PlanApproved(known, event.by, role), f"plan approved by {event.by}")
+
+    def _decide(self, run_book: RunBook, fact: Stopped | Retried | PlanApproved, reason: str) -> Handled:
+        try:
+            run_book.write(fact)
+        except Conflict:
+            raise Unavailable("the run moved meanwhile; looking again", retry_after=1) from None
+        self.wished += run_book.wished
+        return self._outcome("moved", reason, run_book.run.id)
+
+    def _why(self, book: DeliveryBook, event: e.Commented) -> Handled:
+        run = self._latest(event.repo, event.number)
+        if run is None:
+            return self._answer(book, event, messages.no_run("tell"), "no run")
+        self._say(book, event, "why", why(run, self.deps.ledger.read(run.id)))
+        return self._outcome("answered", "why", run.id)
+
+    # --- what is said
+    def _answer(self, book: DeliveryBook, event: e.Commented, text: str, reason: str) -> Handled:
+        self._say(book, event, f"reply-{event.comment}", text)
+        return self._outcome("answered", reason)
+
+    def _say(self, book: DeliveryBook, event: e.Commented, topic: str, text: str) -> None:
+        forge = self.deps.forge(event.repo)
+        effect = Effect(f"comment:{topic}", "comment", f"{event.repo}#{event.number}")
+        self._perform(book, effect, lambda: forge.ensure_comment(event.repo, event.number, topic, text))
+
+    def _react(self, book: DeliveryBook, event: e.Commented) -> None:
+        forge = self.deps.forge(event.repo)
+        effect = Effect(f"react:{event.comment}", "react", f"{event.repo}#{event.number}")
+        self._perform(book, effect, lambda: forge.react(event.repo, event.comment, "eyes"))
+
+    def _perform(self, book: DeliveryBook, effect: Effect, do: Callable[[], object]) -> None:
+        """Say something; a refusal (a locked issue, a deleted comment) is recorded and stops nothing else."""
+        try:
+            self.performer.perform(book, effect, do)
+        except Unavailable:
+            raise
+        except ForgeError:
+            return
+
+
+def _cause(event: e.Commented) -> str:
+    return f"{event.repo}:comment:{event.comment}"

@@ -1,0 +1,134 @@
+"""From an open change to a merged one: look, judge, show, merge, compare, close."""
+
+from bot.domain import facts as f
+from bot.domain.change import Change, Ref, Role
+from bot.domain.errors import ForgeError, Invalid, NotFound, Stale, Unavailable
+from bot.domain.run import Run
+from bot.domain.steps import verdict_digest
+from bot.policy.evaluate import Snapshot, Verdict, evaluate
+from bot.policy.gate import permit_merge
+from bot.services import messages
+from bot.services.books import Effect, Performer, RunBook
+from bot.services.deps import Broker
+from bot.services.policies import policy_of
+
+
+def judge(deps: Broker, book: RunBook) -> None:
+    """Look at the change, and record what the gate says of its head, or that it has ended."""
+    fact = _look(deps, book.run)
+    book.write(fact)
+
+
+def glance(deps: Broker, book: RunBook) -> None:
+    """Look at the change by the clock; only news are recorded."""
+    fact = _look(deps, book.run)
+    if fact != book.run.judged:
+        book.write(fact)
+
+
+def _look(deps: Broker, run: Run) -> f.Judged | f.HeadSeen | f.ChangeClosed | f.Merged:
+    assert run.published is not None
+    forge = deps.forge(run.intent.repo)
+    change = forge.change(run.intent.repo, run.published.number)
+    if change.state == "merged" and _merge_key(run.head) in run.effects:
+        return _merged(deps, run, change.merged_sha or "")
+    if change.state != "open":
+        return f.ChangeClosed(change.number, "", change.state == "merged")
+    if change.head_sha != run.head:
+        return f.HeadSeen(change.head_sha, run.heads.get(change.head_sha) or deps.time.now())
+    return _fact(_verdict(deps, run, change), change)
+
+
+def _verdict(deps: Broker, run: Run, change: Change) -> Verdict:
+    repo, forge = run.intent.repo, deps.forge(run.intent.repo)
+    people = {label.by for label in change.labels if label.by}
+    roles: dict[str, Role] = {who: forge.role(repo, who) for who in sorted(people)}
+    snapshot = Snapshot(
+        change=change,
+        checks=forge.checks(repo, change.head_sha),
+        roles=roles,
+        bot=forge.whoami(),
+        requester=run.intent.requester,
+        head_since=run.heads.get(change.head_sha, deps.time.now()),
+    )
+    return evaluate(policy_of(deps, repo, change.base_sha), snapshot)
+
+
+def _fact(verdict: Verdict, change: Change) -> f.Judged:
+    return f.Judged(
+        sha=verdict.sha,
+        base_sha=verdict.base_sha,
+        policy=verdict.policy,
+        state=verdict.state,
+        checks=verdict.checks,
+        rules=tuple((rule.name, rule.state, _reason(rule.reason, rule.fix)) for rule in verdict.rules),
+        approvers=verdict.approvers,
+        labels=tuple(sorted(label.name for label in change.labels)),
+    )
+
+
+def _reason(reason: str, fix: str) -> str:
+    return f"{reason}; {fix}" if fix else reason
+
+
+def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
+    """Show the present verdict as the check `journeyman/gate`; a refusal by the forge is noted, and holds up nothing."""
+    run = book.run
+    assert run.judged is not None
+    judged, digest = run.judged, verdict_digest(run)
+    report = messages.gate(judged, deps.policy_name)
+    effect = Effect(f"gate:{digest}@{run.version}", "set_status", f"{run.intent.repo}:{judged.sha}")
+    try:
+        performer.perform(
+            book, effect, lambda: deps.forge(run.intent.repo).set_gate(run.intent.repo, judged.sha, report)
+        )
+    except Unavailable:
+        raise
+    except ForgeError:
+        book.record(f.Reported("gate", digest, "refused by the forge"))
+    else:
+        book.record(f.Reported("gate", digest, judged.sha))
+
+
+def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
+    """Look once more; with the permit for exactly this head, merge it, and compare what landed with the approved."""
+    fresh = _look(deps, book.run)
+    if not isinstance(fresh, f.Judged) or fresh.state != "approved":
+        book.write(fresh)
+        return
+    run = book.run
+    assert run.published is not None
+    ref = Ref(run.intent.repo, run.published.number, fresh.sha)
+    permit = permit_merge(ref, policy=fresh.policy, state=fresh.state, judged_sha=fresh.sha)
+    effect = Effect(_merge_key(fresh.sha), "merge", f"{run.intent.repo}#{ref.number}@{fresh.sha}")
+    message = "\n".join(["", *messages.trailers(run, fresh.approvers)])
+    title = f"{messages.change_title(run)} (#{ref.number})"
+    forge = deps.forge(run.intent.repo)
+    try:
+        merged = performer.perform(book, effect, lambda: forge.merge(ref, permit, title=title, message=message))
+    except (Stale, Invalid) as error:
+        book.record(f.MergeRefused(fresh.sha, str(error)[:500]))
+        return
+    book.record(_merged(deps, book.run, merged))
+
+
+def _merged(deps: Broker, run: Run, merged_sha: str) -> f.Merged:
+    remote = deps.forge(run.intent.repo).remote(run.intent.repo, "read")
+    landed, detail = deps.git.landed(remote, head_sha=run.head, merged_sha=merged_sha)
+    return f.Merged(run.head, merged_sha, landed, detail)
+
+
+def _merge_key(sha: str) -> str:
+    return f"merge:{sha}"
+
+
+def close_issue(deps: Broker, book: RunBook, performer: Performer) -> None:
+    """Close the issue; one that is gone counts as closed."""
+    intent = book.run.intent
+    effect = Effect(f"close:{intent.issue}", "close_issue", f"{intent.repo}#{intent.issue}")
+    try:
+        performer.perform(book, effect, lambda: deps.forge(intent.repo).close_issue(intent.repo, intent.issue))
+    except NotFound:
+        book.record(f.IssueClosed(intent.issue))
+        return
+    book.record(f.IssueClosed(intent.issue))

@@ -1,0 +1,273 @@
+"""All the words that the bot says, as pure functions of values.
+
+Text that people or programs wrote goes through `code` or `block`, so that it can form no image, link, mention, HTML,
+closing keyword or command.
+"""
+
+from bot.domain.change import GateReport
+from bot.domain.commands import VERBS, Unknown
+from bot.domain.facts import Judged
+from bot.domain.run import Run
+
+HELP = {
+    "fix": "do the work for this issue and open a change",
+    "plan": "make a plan and wait for `/agent approve`",
+    "approve": "approve the waiting plan (`/agent approve DIGEST`)",
+    "stop": "stop the run of this issue",
+    "retry": "try a stopped or failed run again",
+    "why": "tell what happened and what it waits for",
+    "help": "list the commands",
+}
+FOOTER = "`/agent why` · `/agent stop` · `/agent help`"
+MARKS = {"pass": "✅ pass", "pending": "⏳ waiting", "fail": "❌ fail"}
+MAX_TITLE = 72
+
+
+def code(text: str, limit: int = 200) -> str:
+    """Show one line of foreign text as a code span that nothing in it can end."""
+    line = " ".join(text.split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    line = line.replace("`", "ˋ").replace("|", "¦")
+    return f"`{line or ' '}`"
+
+
+def block(text: str, lines: int = 30, width: int = 300) -> str:
+    """Show foreign text as a fenced block that nothing in it can end, cut in the middle past `lines` lines."""
+    rows = [row[:width] for row in text.splitlines()]
+    if len(rows) > lines:
+        half = lines // 2
+        rows = [*rows[:half], f"… {len(rows) - 2 * half} lines left out …", *rows[-half:]]
+    body = "\n".join(rows).replace("```", "ˋˋˋ")
+    return f"```text\n{body}\n```"
+
+
+def status(run: Run) -> str:
+    """The one status comment: state and next action, checklist, folded details, footer."""
+    parts = [headline(run), "", *checklist(run)]
+    details = _details(run)
+    if details:
+        parts += ["", "<details><summary>Details</summary>", "", *details, "", "</details>"]
+    parts += ["", f"<sub>{run.id} · {_cost(run)} · {FOOTER}</sub>"]
+    return "\n".join(parts)
+
+
+def headline(run: Run) -> str:
+    """Line one: where it stands, and what a human can do now."""
+    match run.state:
+        case "done":
+            assert run.merged is not None
+            return f"**Done.** Merged as {run.merged.merged_sha[:12]}; the issue is closed. Nothing left to do."
+        case "merged":
+            return "**Merged.** Closing the issue."
+        case "failed":
+            assert run.failed is not None
+            return f"**Not solved.** {code(run.failed.reason)}. Next: {_advice(run)}"
+        case "stopped":
+            assert run.stopped is not None
+            return f"**Stopped** by {code(run.stopped.by)}. Comment `/agent retry` to go on."
+        case "closed":
+            assert run.change_closed is not None
+            what = "merged without the gate" if run.change_closed.merged else "closed"
+            return f"**Ended.** Change #{run.change_closed.number} was {what} on the forge. `/agent retry` begins anew."
+        case "planned":
+            assert run.planned is not None
+            return f"**Plan ready.** Comment `/agent approve {run.planned.digest[:12]}` to carry it out."
+        case "waiting" | "merging":
+            return _gate_headline(run)
+        case "publishing":
+            return "**Fix found.** Opening the change."
+        case "working":
+            return "**Working on it** in the sandbox. Nothing for you to do yet."
+        case _:
+            return "**Planning.** Nothing for you to do yet."
+
+
+def _advice(run: Run) -> str:
+    assert run.failed is not None
+    match run.failed.code:
+        case "nothing_failing":
+            return "add a failing test that shows the problem, then comment `/agent retry`."
+        case "patch_refused":
+            return "make this change by hand, or ask for one that leaves these paths alone and comment `/agent retry`."
+        case "hang" | "timeout":
+            return "find the test that hangs (see details), then comment `/agent retry`."
+        case _:
+            return "see the details, then comment `/agent retry`."
+
+
+def _gate_headline(run: Run) -> str:
+    assert run.published is not None
+    number = run.published.number
+    if run.merge_refused is not None:
+        reason = code(run.merge_refused.reason)
+        return f"**The forge did not merge #{number}:** {reason}. Mend it; `/agent retry` looks again."
+    if run.judged is None:
+        return f"**Change #{number} is open.** Waiting for its checks."
+    if run.judged.state == "approved":
+        return f"**Permitted.** Merging #{number} at {run.judged.sha[:12]}."
+    word = "Blocked" if run.judged.state == "blocked" else "Waiting"
+    first = next((row for row in run.judged.rules if row[1] == "fail"), None) or next(
+        (row for row in run.judged.rules if row[1] == "pending"), ("", "", "the gate")
+    )
+    return f"**{word}: change #{number}** — {first[0]}: {first[2]}."
+
+
+def checklist(run: Run) -> list[str]:
+    """The steps of the plan as a checklist."""
+    planned, solution, published, judged = run.planned, run.solution, run.published, run.judged
+    rows = [_tick(planned is not None, f"Plan {code(planned.digest[:12])}" if planned is not None else "Plan")]
+    if run.intent.mode == "approval":
+        who = f" by {code(run.plan_approval.by)}" if run.plan_approval is not None else ""
+        rows.append(_tick(run.plan_is_approved, f"Plan approved{who}"))
+    if solution is not None:
+        evidence = solution.evidence
+        proof = f"tests {evidence.get('test_before', 'unknown')} before, {evidence.get('test_after', 'unknown')} after"
+        rows.append(_tick(True, f"Fix found: {proof}"))
+    else:
+        rows.append(_tick(False, "Fix found"))
+    rows.append(_tick(published is not None, f"Change #{published.number} opened" if published else "Change opened"))
+    current = judged is not None and judged.sha == run.head
+    rows.append(_tick(current and judged is not None and judged.checks == "success", "Checks green"))
+    approvers = ", ".join(code(who) for who in judged.approvers) if judged is not None and current else ""
+    rows.append(_tick(bool(approvers), f"Approved by {approvers}" if approvers else "Approved by a human"))
+    rows.append(_tick(run.merged is not None, "Merged"))
+    return rows
+
+
+def _tick(done: bool, text: str) -> str:
+    return f"- [{'x' if done else ' '}] {text}"
+
+
+def _details(run: Run) -> list[str]:
+    rows: list[str] = []
+    if run.planned is not None:
+        rows += [f"- {task.title} (at most {task.seconds:.0f} s)" for task in run.planned.plan.graph.tasks]
+    for lost in run.lost.values():
+        rows += ["", f"{code(lost.task)} brought nothing:", block(lost.reason)]
+    if run.judged is not None:
+        rows += ["", *verdict_table(run.judged)]
+    if run.merged is not None and not run.merged.landed:
+        rows += ["", f"⚠️ What landed is not what was approved: {code(run.merged.detail)}"]
+    return rows
+
+
+def _cost(run: Run) -> str:
+    if not run.used:
+        return "no model used"
+    tokens = sum(use.input_tokens + use.output_tokens for use in run.used)
+    costs = [use.cost for use in run.used]
+    known = [cost for cost in costs if cost is not None]
+    money = f"${sum(known):.2f}" if len(known) == len(costs) else "cost unknown"
+    return f"{len(run.used)} model calls, {tokens} tokens, {money}"
+
+
+def verdict_table(judged: Judged) -> list[str]:
+    """The verdict as a table: rule, state, why."""
+    rows = ["| rule | state | why |", "|---|---|---|"]
+    for name, state, reason in judged.rules:
+        rows.append(f"| {_cell(name)} | {MARKS.get(state, state)} | {_cell(reason)} |")
+    return rows
+
+
+def _cell(text: str) -> str:
+    safe = " ".join(text.split()).replace("|", "¦").replace("<", "‹").replace(">", "›").replace("@", "(at)")
+    return safe.replace("[", "(").replace("]", ")").replace("!(", "(")[:300]
+
+
+def gate(judged: Judged, policy: str) -> GateReport:
+    """The check `journeyman/gate` on one head."""
+    states = {"approved": "success", "pending": "pending", "blocked": "failure"}
+    waiting = [row for row in judged.rules if row[1] != "pass"]
+    title = "Permitted" if not waiting else f"{waiting[0][0]}: {waiting[0][2]}"
+    lines = [*verdict_table(judged), "", f"Policy {code(policy)}, digest {code(judged.policy[:12])}."]
+    state = states[judged.state]
+    assert state in {"success", "pending", "failure"}
+    return GateReport(state, _cell(title)[:120], "\n".join(lines))  # type: ignore[arg-type]
+
+
+def change_title(run: Run) -> str:
+    """The title of the change: the issue's title as one plain line."""
+    title = " ".join(run.intent.title.split())
+    plain = "".join(char for char in title if char.isprintable() and char not in "`<>@#[]!|*_")
+    short = plain if len(plain) <= MAX_TITLE else plain[: MAX_TITLE - 1].rstrip() + "…"
+    return f"Fix: {short.strip() or 'the reported problem'}"
+
+
+def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
+    """The body of the change: why, what, proof, risk and rollback."""
+    solution = run.solution
+    assert solution is not None
+    assert run.planned is not None
+    evidence = solution.evidence
+    command, seconds = code(str(evidence.get("command", "pytest"))), evidence.get("seconds", "?")
+    shown = ", ".join(code(path) for path in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    lines = [
+        f"**Why:** #{run.intent.issue}, asked by {code(run.intent.requester)}.",
+        "",
+        f"**What:** {shown}: {added} lines added, {removed} removed.",
+        "",
+        f"**Proof:** tests {evidence.get('test_before')} before and {evidence.get('test_after')} after:",
+        f"{command}, {seconds} s, in a sandbox with no network.",
+        "",
+        "**Risk and rollback:** nothing but these files changes; revert the merged commit to undo it.",
+        "",
+        "<details><summary>How it was found</summary>",
+        "",
+        *[f"- {key}: {code(str(value))}" for key, value in sorted(evidence.items())],
+        f"- plan: {code(run.planned.digest)}",
+        "",
+        "</details>",
+        "",
+        *trailers(run),
+    ]
+    return "\n".join(lines)
+
+
+def trailers(run: Run, approved_by: tuple[str, ...] = ()) -> list[str]:
+    """The git trailers that bind a commit to its run, plan, approvers and requester."""
+    assert run.planned is not None
+    rows = [f"Agent-Run: {run.id}", f"Agent-Plan: {run.planned.digest}"]
+    rows += [f"Approved-By: {who}" for who in approved_by]
+    login = run.intent.requester
+    return [*rows, f"Co-authored-by: {login} <{login}@users.noreply.github.com>"]
+
+
+def commit_message(run: Run, approved_by: tuple[str, ...] = ()) -> str:
+    """The message of the bot's commit, and of the merged one."""
+    return "\n".join([change_title(run), "", f"For #{run.intent.issue}.", "", *trailers(run, approved_by), ""])
+
+
+def chat(run: Run) -> str:
+    """The chat message of a run: one text, updated in place."""
+    ticks = "\n".join(row.replace("- [x]", "•  done:").replace("- [ ]", "•  open:") for row in checklist(run))
+    return f"{run.intent.repo.name}#{run.intent.issue}: {headline(run)}\n{ticks}\n{run.id}".replace("**", "*")
+
+
+def help_text() -> str:
+    """The answer to `/agent help`."""
+    rows = [f"- `/agent {verb}`: {HELP[verb]}" for verb in VERBS]
+    return "\n".join(["A command stands alone at the start of a comment:", "", *rows])
+
+
+def unknown(command: Unknown) -> str:
+    """The answer to a command that does not exist."""
+    guess = f"Did you mean `/agent {command.nearest}`? " if command.nearest else ""
+    return f"There is no command {code(command.word, 40)}. {guess}`/agent help` lists all."
+
+
+def not_allowed(login: str, role: str, verb: str) -> str:
+    """The answer to somebody who may not."""
+    return (
+        f"{code(login)} has {role} access here; `/agent {verb}` takes write access. "
+        "Anybody with write, maintain or admin access can give the command."
+    )
+
+
+def already(run: Run) -> str:
+    """The answer to a second request while a run works on the issue."""
+    return f"{run.id} already works on this issue. {headline(run)}"
+
+
+def no_run(verb: str) -> str:
+    """The answer to a command that needs a run where there is none."""
+    return f"No run works on this, so there is nothing to {verb}. `/agent fix` on an issue begins one."

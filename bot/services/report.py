@@ -1,0 +1,70 @@
+"""Bring the people's views up to date: the one status comment and the one chat message of a run."""
+
+from hashlib import sha256
+
+from bot.domain.errors import ForgeError, Unavailable
+from bot.domain.facts import Reported
+from bot.ports import Posted
+from bot.services import messages
+from bot.services.books import Effect, Performer, RunBook
+from bot.services.deps import Broker
+
+
+def report(deps: Broker, book: RunBook, performer: Performer) -> None:
+    """Say what changed, if anything. A surface that refuses is noted and does not hold up the run."""
+    _comment(deps, book, performer)
+    if deps.chat is not None:
+        _chat(deps, book, performer)
+
+
+def _comment(deps: Broker, book: RunBook, performer: Performer) -> None:
+    run = book.run
+    text = messages.status(run)
+    digest = _digest(text)
+    if _known(book, "comment") == digest:
+        return
+    repo, issue = run.intent.repo, run.intent.issue
+    effect = Effect(run.report_key("comment"), "comment", f"{repo}#{issue}")
+    try:
+        ref = performer.perform(book, effect, lambda: deps.forge(repo).ensure_comment(repo, issue, run.id, text))
+    except Unavailable:
+        raise
+    except ForgeError:
+        ref = "refused by the forge"
+    book.record(Reported("comment", digest, ref))
+
+
+def _chat(deps: Broker, book: RunBook, performer: Performer) -> None:
+    chat, run = deps.chat, book.run
+    assert chat is not None
+    text = messages.chat(run)
+    digest = _digest(text)
+    if _known(book, "slack") == digest:
+        return
+    before = run.reported.get("slack")
+    known = _posted(before.ref) if before is not None else None
+    effect = Effect(run.report_key("slack"), "chat", run.id)
+    try:
+        ref = performer.perform(book, effect, lambda: _ref(chat.post(text, known=known)))
+    except ForgeError:
+        # Chat is a courtesy: neither an outage nor a refusal of it may hold up a run.
+        ref = before.ref if before is not None else ""
+    book.record(Reported("slack", digest, ref))
+
+
+def _known(book: RunBook, surface: str) -> str:
+    known = book.run.reported.get(surface)
+    return known.digest if known is not None else ""
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _ref(posted: Posted) -> str:
+    return f"{posted.channel} {posted.timestamp}"
+
+
+def _posted(ref: str) -> Posted | None:
+    channel, _, timestamp = ref.partition(" ")
+    return Posted(channel, timestamp) if timestamp else None
