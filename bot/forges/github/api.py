@@ -1,0 +1,321 @@
+"""The Forge port over PyGithub, for github.com and any GitHub Enterprise Server."""
+
+import base64
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Literal, TypeVar
+
+from github import Auth, Github
+from github.ContentFile import ContentFile
+from github.IssueComment import IssueComment
+from github.PullRequest import PullRequest
+from github.Repository import Repository
+
+from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role
+from bot.domain.errors import Invalid, NotFound, Stale, Unavailable
+from bot.forges.github import gate, snapshots
+from bot.forges.github.errors import translated
+from bot.forges.github.markers import BODY, TITLE, cut_end, cut_middle, is_marked, marked, same
+from bot.policy.gate import Permit
+
+MergeMethod = Literal["merge", "squash", "rebase"]
+_Thing = TypeVar("_Thing")
+
+_MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
+_MOST_FILES = 3000  # nor more files
+_MOST_ITEMS = 10_000  # comments, events, checks: a hundred pages
+_LOOKS = 3
+_LOGIN = re.compile(r"[A-Za-z0-9_.-]+(\[bot\])?")
+
+
+class GitHubForge:
+    """One credential's view of one GitHub.
+
+    `url` is the address of the REST API, `timeout` the seconds for each answer. `bot_login` is needed where the
+    credential may not ask who it is (installation tokens). With `pacing`, writes are a second apart, as GitHub asks.
+    Calls from several threads wait for each other, which GitHub asks for as well. `close` ends the connections.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        url: str = "https://api.github.com",
+        bot_login: str | None = None,
+        timeout: int = 15,
+        pacing: bool = True,
+        merge_method: MergeMethod = "squash",
+    ) -> None:
+        self._token = token
+        self._url = url.rstrip("/")
+        self._login = bot_login
+        self._merge_method = merge_method
+        self._lock = threading.RLock()
+        self._github = Github(
+            auth=Auth.Token(token),
+            base_url=self._url,
+            timeout=timeout,
+            per_page=100,
+            retry=None,
+            seconds_between_requests=0,
+            seconds_between_writes=1 if pacing else 0,
+            lazy=True,
+            user_agent="journeyman",
+        )
+
+    def close(self) -> None:
+        """End the connections; the next call opens new ones."""
+        with self._lock:
+            self._github.close()
+
+    def whoami(self) -> str:
+        """Return the bot's own login."""
+        with self._talking():
+            if self._login is None:
+                self._login = self._github.get_user().login
+            return self._login
+
+    # --- reads ------------------------------------------------------------------------------------------------------
+    def issue(self, repo: Repo, number: int) -> Issue:
+        """Return an issue; a change is one as well, to GitHub."""
+        with self._talking():
+            return snapshots.issue_of(repo, self._repository(repo).get_issue(number))
+
+    def change(self, repo: Repo, number: int) -> Change:
+        """Return a change, all of it read while head and base stood still.
+
+        Invalid when it is too big for GitHub to list in full: what cannot be seen cannot be judged.
+        """
+        with self._talking():
+            repository = self._repository(repo)
+            for _ in range(_LOOKS):
+                pull = repository.get_pull(number)
+                seen = _place(pull)
+                if pull.commits > _MOST_COMMITS or pull.changed_files > _MOST_FILES:
+                    raise Invalid(f"{repo} {number} is too big to judge: split it ({_MOST_COMMITS} commits at most)")
+                found = snapshots.change_of(
+                    repo,
+                    pull,
+                    files=_all(pull.get_files()),
+                    commits=_all(pull.get_commits()),
+                    events=_all(repository.get_issue(number).get_events()),
+                )
+                if _place(repository.get_pull(number)) == seen:
+                    return found
+        raise Unavailable(f"{repo} {number} kept moving while it was read")
+
+    def find_change(self, repo: Repo, branch: str) -> Change | None:
+        """Return the latest change from this branch of the repository itself, whatever its state."""
+        with self._talking():
+            found = self._find_pull(repo, branch, "all")
+            return None if found is None else self.change(repo, found.number)
+
+    def role(self, repo: Repo, login: str) -> Role:
+        """Return what a person may do; NONE for nobody and for people whom GitHub does not know."""
+        if not _LOGIN.fullmatch(login):
+            return Role.NONE
+        try:
+            with self._talking():
+                repository = self._repository(repo)
+                name = repository.get_collaborator_role_name(login)
+                known = snapshots.role_of(name, None)
+                return known if known is not Role.NONE else Role(repository.get_collaborator_permission(login))
+        except NotFound:
+            return Role.NONE
+
+    def default_branch(self, repo: Repo) -> str:
+        """Return the name of the default branch."""
+        with self._talking():
+            return self._repository(repo).default_branch
+
+    def head(self, repo: Repo, branch: str) -> str:
+        """Return the commit that a branch points at."""
+        with self._talking():
+            return self._repository(repo).get_branch(branch).commit.sha
+
+    def tree(self, repo: Repo, sha: str) -> str:
+        """Return the id of a commit's git tree."""
+        with self._talking():
+            return self._repository(repo).get_git_commit(sha).tree.sha
+
+    def file(self, repo: Repo, path: str, sha: str) -> str | None:
+        """Return a text file at a commit, None when there is none (or something else is there).
+
+        Raises NotFound when the commit itself cannot be seen: "no such file" is never a guess.
+        """
+        with self._talking():
+            repository = self._repository(repo)
+            try:
+                with translated():
+                    found = repository.get_contents(path, ref=sha)
+            except NotFound:
+                self.tree(repo, sha)
+                return None
+            if isinstance(found, list) or found.type != "file":
+                return None
+            return _text(repository, found)
+
+    def checks(self, repo: Repo, sha: str) -> tuple[Check, ...]:
+        """Return the check runs and statuses of a commit, the newest per name and source; our own gate is one."""
+        with self._talking():
+            repository = self._repository(repo)
+            runs = snapshots.newest_runs(_all(repository.get_commit(sha).get_check_runs()))
+            statuses = _all(gate.statuses(self._github.requester, repository, sha))
+            return runs + snapshots.newest_statuses(statuses)
+
+    def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:  # noqa: ARG002 - one token for both
+        """Return where git fetches and pushes. A personal token cannot be narrowed: it serves both ways."""
+        with self._talking():
+            url = snapshots.clone_url(self._repository(repo).clone_url, self._url)
+        return Remote(url=url, username="x-access-token", secret=self._token)
+
+    # --- writes -----------------------------------------------------------------------------------------------------
+    def ensure_change(self, repo: Repo, *, branch: str, base: str, title: str, body: str, permit: Permit) -> Change:
+        """Open the change from `branch`, or find the one that is open."""
+        permit.demand("open_change", repo, permit.subject)
+
+        def find() -> int | None:
+            found = self._find_pull(repo, branch, "open")
+            return None if found is None else found.number
+
+        def create() -> int:
+            repository = self._repository(repo)
+            opened = repository.create_pull(base, branch, title=cut_end(title, TITLE), body=cut_middle(body, BODY))
+            return opened.number
+
+        with self._talking():
+            return self.change(repo, _ensure(find, create))
+
+    def ensure_comment(self, repo: Repo, number: int, topic: str, body: str) -> int:
+        """Write or edit the bot's one comment on this topic; somebody else's copy of the marker never counts."""
+        text = marked(topic, body)
+        with self._talking():
+            issue = self._repository(repo).get_issue(number)
+
+            def find() -> IssueComment | None:
+                return next((one for one in _all(issue.get_comments()) if self._is_mine(one, topic)), None)
+
+            comment = _ensure(find, lambda: issue.create_comment(text))
+            if not same(comment.body, text):
+                comment.edit(text)
+            return comment.id
+
+    def react(self, repo: Repo, comment: int, reaction: str) -> None:
+        """Put a reaction on a comment; GitHub keeps one of each kind per person."""
+        with self._talking():
+            address = f"{self._repository(repo).url}/issues/comments/{comment}/reactions"
+            self._github.requester.requestJsonAndCheck("POST", address, input={"content": reaction})
+
+    def set_gate(self, repo: Repo, sha: str, report: GateReport) -> None:
+        """Show the gate's report as a check run, or as a commit status where this credential may not write those."""
+        with self._talking():
+            repository = self._repository(repo)
+            if not gate.show_check_run(repository, sha, report):
+                gate.show_status(self._github.requester, repository, sha, report, self.whoami())
+
+    def merge(self, ref: Ref, permit: Permit, *, title: str, message: str) -> str:
+        """Merge exactly this head and return the commit that landed; Stale when the head moved.
+
+        After an unclear answer the change is read again: a merge that did happen is found, not repeated.
+        """
+        permit.demand("merge", ref.repo, ref.head_sha)
+        with self._talking():
+            pull = self._repository(ref.repo).get_pull(ref.number)
+            try:
+                with translated():
+                    return pull.merge(
+                        commit_title=cut_end(title, TITLE),
+                        commit_message=cut_middle(message, BODY),
+                        merge_method=self._merge_method,
+                        sha=ref.head_sha,
+                    ).sha
+            except (Stale, Unavailable) as error:
+                landed = None if _told_to_wait(error) else self._landed(ref)
+                if landed is None:
+                    raise
+                return landed
+
+    def close_issue(self, repo: Repo, number: int) -> None:
+        """Close an issue as completed; one that is closed stays as it is."""
+        with self._talking():
+            issue = self._repository(repo).get_issue(number)
+            if issue.state != "closed":
+                issue.edit(state="closed", state_reason="completed")
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        with self._lock, translated():
+            yield
+
+    def _repository(self, repo: Repo) -> Repository:
+        if repo.forge != "github":
+            raise Invalid(f"{repo} is not on GitHub")
+        return self._github.get_repo(repo.name)
+
+    def _find_pull(self, repo: Repo, branch: str, state: Literal["open", "all"]) -> PullRequest | None:
+        owner = repo.name.partition("/")[0]
+        pulls = self._repository(repo).get_pulls(
+            state=state, head=f"{owner}:{branch}", sort="created", direction="desc"
+        )
+        # GitHub answers with every pull request when it does not like the filter, and forks use the same names.
+        ours = (one for one in islice(pulls, _MOST_ITEMS) if one.head.ref == branch and _is_in(repo, one))
+        return next(ours, None)
+
+    def _is_mine(self, comment: IssueComment, topic: str) -> bool:
+        author = comment.user.login if comment.user is not None else ""
+        return author == self.whoami() and is_marked(topic, comment.body or "")
+
+    def _landed(self, ref: Ref) -> str | None:
+        pull = self._repository(ref.repo).get_pull(ref.number)
+        return pull.merge_commit_sha if pull.merged and pull.head.sha == ref.head_sha else None
+
+
+def _ensure(find: Callable[[], _Thing | None], create: Callable[[], _Thing]) -> _Thing:
+    """Find a thing or create it; when creating fails in a way that may have worked, look again."""
+    found = find()
+    if found is not None:
+        return found
+    try:
+        with translated():
+            return create()
+    except (Invalid, Unavailable) as error:
+        found = None if _told_to_wait(error) else find()
+        if found is None:
+            raise
+        return found
+
+
+def _told_to_wait(error: Exception) -> bool:
+    return isinstance(error, Unavailable) and error.retry_after is not None
+
+
+def _all(items: Iterable[_Thing]) -> list[_Thing]:
+    """Read every page; raises Invalid rather than judging by a part."""
+    found = list(islice(items, _MOST_ITEMS + 1))
+    if len(found) > _MOST_ITEMS:
+        raise Invalid(f"GitHub lists more than {_MOST_ITEMS} entries here; that is too much to judge")
+    return found
+
+
+def _place(pull: PullRequest) -> tuple[str, str, str]:
+    return pull.head.sha, pull.base.ref, pull.base.sha
+
+
+def _is_in(repo: Repo, pull: PullRequest) -> bool:
+    return pull.head.repo is not None and pull.head.repo.full_name.lower() == repo.name.lower()
+
+
+def _text(repository: Repository, found: ContentFile) -> str:
+    encoding, content = found.encoding, found.content
+    if encoding == "none":  # over 1 MB: the content is elsewhere
+        blob = repository.get_git_blob(found.sha)
+        encoding, content = blob.encoding, blob.content
+    data = base64.b64decode(content) if encoding == "base64" else content.encode()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{found.path} is not UTF-8 text") from error

@@ -1,0 +1,107 @@
+"""What GitHub or PyGithub throws, said in our words.
+
+401, 403                          Denied
+404, 410                          NotFound
+405, 409                          Stale
+other 4xx                         Invalid
+403 or 429 that limit the rate    Unavailable with `retry_after`
+408, 5xx, network, time-out       Unavailable; ambiguous for a write: look before saying it again
+an answer of an unknown shape     Unavailable, for the same reason
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import requests
+from github import GithubException
+from github.GithubException import BadAttributeException, IncompletableObject
+
+from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
+
+_SECONDARY_PAUSE = 60.0  # what GitHub asks for when a secondary limit comes without a Retry-After
+_LONGEST = 300  # characters of GitHub's own words that we repeat
+# What PyGithub does with an answer that is no JSON, has another shape than documented, or leads to another host.
+_UNREADABLE = (
+    BadAttributeException,
+    IncompletableObject,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise every failure of a conversation with GitHub as a ForgeError; ours pass unchanged."""
+    try:
+        yield
+    except GithubException as error:
+        raise forge_error(error.status, error.data, error.headers or {}) from error
+    except requests.RequestException as error:
+        raise Unavailable(f"GitHub could not be reached ({type(error).__name__}); it will be tried again") from error
+    except _UNREADABLE as error:
+        raise Unavailable(f"GitHub's answer could not be read ({type(error).__name__})") from error
+
+
+def forge_error(status: int, data: object, headers: Mapping[str, Any]) -> ForgeError:
+    """Return the error for an answer that is not a success."""
+    text = f"GitHub said {status}: {_words(data)}"
+    pause = _pause(status, text, {name.lower(): str(value) for name, value in headers.items()})
+    if pause is not None or status == 408 or status >= 500:
+        return Unavailable(text, pause)
+    match status:
+        case 401 | 403:
+            return Denied(f"{text}; check the token and its permissions")
+        case 404 | 410:
+            return NotFound(text)
+        case 405 | 409:
+            return Stale(text)
+        case _:
+            return Invalid(text)
+
+
+def _words(data: object) -> str:
+    if not isinstance(data, dict):
+        return "no explanation"
+    parts = [str(data.get("message") or "no explanation")]
+    errors = data.get("errors")
+    for error in errors if isinstance(errors, list) else ():
+        parts.append(str(error.get("message") or error) if isinstance(error, dict) else str(error))
+    return "; ".join(parts)[:_LONGEST]
+
+
+def _pause(status: int, text: str, headers: Mapping[str, str]) -> float | None:
+    """Return how many seconds GitHub wants us to stay away, None when this is no request to slow down."""
+    if status in (403, 429, 503) and "retry-after" in headers:
+        return _seconds(headers["retry-after"], _SECONDARY_PAUSE)
+    if status not in (403, 429):
+        return None
+    if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
+        reset = _seconds(headers["x-ratelimit-reset"], 0.0)
+        return max(1.0, reset - _now(headers))
+    if status == 429 or "rate limit" in text.lower():
+        return _SECONDARY_PAUSE
+    return None
+
+
+def _seconds(text: str, otherwise: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return otherwise
+    return max(0.0, value) if math.isfinite(value) else otherwise
+
+
+def _now(headers: Mapping[str, str]) -> float:
+    """Return GitHub's own time where it says so: `x-ratelimit-reset` is on its clock, not on ours."""
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return time.time()

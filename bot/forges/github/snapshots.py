@@ -1,0 +1,161 @@
+"""PyGithub's objects turned into plain snapshots. Nothing lazy leaves this file."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+from urllib.parse import urlsplit, urlunsplit
+
+from github.CheckRun import CheckRun
+from github.Commit import Commit
+from github.CommitStatus import CommitStatus
+from github.File import File
+from github.Issue import Issue as GithubIssue
+from github.IssueEvent import IssueEvent
+from github.NamedUser import NamedUser
+from github.Organization import Organization
+from github.PullRequest import PullRequest
+
+from bot.domain.change import Change, Check, Issue, LabelSet, Repo, Role
+from bot.domain.errors import Invalid
+
+State = Literal["pending", "success", "failure", "neutral"]
+
+# Whatever GitHub adds later counts as failed until somebody decides otherwise.
+_CONCLUSIONS: dict[str, State] = {"success": "success", "neutral": "neutral", "skipped": "neutral"}
+_STATUSES: dict[str, State] = {"success": "success", "pending": "pending"}
+
+
+def issue_of(repo: Repo, found: GithubIssue) -> Issue:
+    """Return the snapshot of an issue."""
+    return Issue(
+        repo=repo,
+        number=found.number,
+        title=found.title,
+        body=found.body or "",
+        author=_login(found.user),
+        state="closed" if found.state == "closed" else "open",
+    )
+
+
+def change_of(
+    repo: Repo, pull: PullRequest, files: Iterable[File], commits: Iterable[Commit], events: Sequence[IssueEvent]
+) -> Change:
+    """Return the snapshot of a pull request with its files, committers and label history."""
+    return Change(
+        repo=repo,
+        number=pull.number,
+        title=pull.title,
+        body=pull.body or "",
+        author=_login(pull.user),
+        state="merged" if pull.merged else "closed" if pull.state == "closed" else "open",
+        branch=pull.head.ref,
+        base=pull.base.ref,
+        head_sha=pull.head.sha,
+        base_sha=pull.base.sha,
+        draft=bool(pull.draft),
+        mergeable=pull.mergeable,
+        files=_paths(files),
+        labels=label_sets([label.name for label in pull.labels], events),
+        committers=_committers(commits),
+        merged_sha=pull.merge_commit_sha if pull.merged else None,
+        url=pull.html_url or "",
+    )
+
+
+def _paths(files: Iterable[File]) -> tuple[str, ...]:
+    """Return every touched path; a renamed file touches the place it left as well."""
+    touched: set[str] = set()
+    for file in files:
+        touched.add(file.filename)
+        if file.previous_filename and file.status != "copied":
+            touched.add(file.previous_filename)
+    return tuple(sorted(touched))
+
+
+def _committers(commits: Iterable[Commit]) -> tuple[str, ...]:
+    people = (person for commit in commits for person in (commit.author, commit.committer))
+    return tuple(sorted({_login(person) for person in people} - {""}))
+
+
+def label_sets(names: Sequence[str], events: Sequence[IssueEvent]) -> tuple[LabelSet, ...]:
+    """Return who set each of these labels last.
+
+    A label whose last event is not its setting (GitHub's history lags, or somebody renamed it) was set by nobody.
+    """
+    acts = [event for event in events if event.event in ("labeled", "unlabeled") and event.label is not None]
+    last: dict[str, IssueEvent] = {}
+    for event in sorted(acts, key=lambda act: (_epoch(act.created_at), act.id)):
+        last[event.label.name] = event
+    return tuple(_label_set(name, last.get(name)) for name in sorted(names))
+
+
+def _label_set(name: str, event: IssueEvent | None) -> LabelSet:
+    if event is None or event.event != "labeled":
+        return LabelSet(name, by="", at=0.0, event="")
+    return LabelSet(name, by=_login(event.actor), at=_epoch(event.created_at), event=str(event.id))
+
+
+def newest_runs(runs: Iterable[CheckRun]) -> tuple[Check, ...]:
+    """Return the newest check run per name and app."""
+    newest: dict[tuple[str, str], Check] = {}
+    for run in sorted(runs, key=lambda run: run.id):
+        check = _check_of_run(run)
+        newest[check.name, check.source] = check
+    return tuple(newest.values())
+
+
+def newest_statuses(statuses: Iterable[CommitStatus]) -> tuple[Check, ...]:
+    """Return the newest commit status per context and person."""
+    newest: dict[tuple[str, str], Check] = {}
+    for status in sorted(statuses, key=lambda status: status.id):
+        check = _check_of_status(status)
+        newest[check.name, check.source] = check
+    return tuple(newest.values())
+
+
+def _check_of_run(run: CheckRun) -> Check:
+    done = run.status == "completed"
+    return Check(
+        name=run.name,
+        state=_CONCLUSIONS.get(run.conclusion or "", "failure") if done else "pending",
+        source=(run.app.slug or run.app.name or "") if run.app else "",
+        summary=(run.output.title or "") if run.output else "",
+        url=run.html_url or run.details_url or "",
+    )
+
+
+def _check_of_status(status: CommitStatus) -> Check:
+    return Check(
+        name=status.context,
+        state=_STATUSES.get(status.state, "failure"),
+        source=_login(status.creator),
+        summary=status.description or "",
+        url=status.target_url or "",
+    )
+
+
+def role_of(role_name: object, permission: object) -> Role:
+    """Return the role; a custom role counts as the basic permission that it rests on."""
+    for word in (role_name, permission):
+        if isinstance(word, str) and word in tuple(Role):
+            return Role(word)
+    return Role.NONE
+
+
+def clone_url(found: str, api: str) -> str:
+    """Return the address to clone from, without credentials, checked to be no less protected than the API itself."""
+    parts = urlsplit(found)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise Invalid("GitHub gave a clone address that is neither http nor https")
+    if parts.scheme == "http" and urlsplit(api).scheme == "https":
+        raise Invalid("GitHub gave a plain http clone address; the token would travel in clear")
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def _login(user: NamedUser | Organization | None) -> str:
+    """Return a login, empty for an account that is gone."""
+    return (user.login or "") if user is not None else ""
+
+
+def _epoch(at: datetime | None) -> float:
+    return at.timestamp() if at is not None else 0.0

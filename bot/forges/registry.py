@@ -1,0 +1,17 @@
+"""Which forges there are."""
+
+from bot.domain.errors import ConfigError
+from bot.forges.github.api import GitHubForge
+from bot.ports import Forge
+
+
+def forge_for(
+    name: str, token: str, *, url: str | None = None, bot_login: str | None = None, pacing: bool = True
+) -> Forge:
+    """Return the adapter for a forge by name; `url` is its API's address, None for the public service."""
+    match name:
+        case "github":
+            address = url or "https://api.github.com"
+            return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
+        case _:
+            raise ConfigError(f"there is no forge called {name!r}; the one we have is github")
