@@ -164,9 +164,9 @@ def _vouched(envelope: Envelope, verify: Verify) -> bool:
     return verify(envelope.zone, envelope.key, bytes.fromhex(envelope.hash), signature)
 
 
-def head_message(stream: str, version: int, hash_: str) -> bytes:
+def head_message(stream: str, version: int, hash_: str, clock: Clock) -> bytes:
     """Return what is signed to say: this stream ends here."""
-    return canonical({"head": {"stream": stream, "version": version, "hash": hash_}})
+    return canonical({"head": {"stream": stream, "version": version, "hash": hash_, "clock": str(clock)}})
 
 
 def register_message(streams: int, mark: str) -> bytes:

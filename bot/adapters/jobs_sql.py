@@ -1,0 +1,192 @@
+"""The durable jobs in SQL. Every change is one compare-and-set statement, so any number of processes may race.
+
+States: `waiting` (due at `due`), `leased` (until `until`; `again` when it was wished for meanwhile), `done`, `dead`.
+Rows of done jobs stay, so that the fence of a job never repeats.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Connection, and_, case, func, null, or_, select, update
+
+from bot.adapters.database import Database, insert
+from bot.adapters.schema import jobs
+from bot.domain.errors import LeaseLost
+from bot.ports import Job, Lease, Time
+from bot.services.chain import clean
+
+
+def column_text(text: str) -> str:
+    """Return text that a column of either database takes (PostgreSQL has no NUL)."""
+    return clean(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def wish_in(connection: Connection, wished: Sequence[Job], now: float) -> None:
+    """Add jobs within a transaction that is open already.
+
+    A waiting job may become due earlier by it, never later, and a failed one keeps its pause. A leased job runs once
+    more after its lease. A done or dead job begins anew.
+    """
+    earliest: dict[tuple[str, str], float] = {}
+    for job in wished:
+        identity = (job.name, column_text(job.key))
+        due = now if job.due is None else job.due
+        earliest[identity] = min(due, earliest.get(identity, due))
+    for (kind, key), due in sorted(earliest.items()):  # one order everywhere, or PostgreSQL deadlocks
+        connection.execute(_wish(connection, kind, key, due))
+
+
+def _wish(connection: Connection, name: str, key: str, due: float) -> Any:
+    fresh = insert(connection, jobs).values(
+        name=name, key=key, state="waiting", due=due, fence=0, attempts=0, reason=""
+    )
+    over = jobs.c.state.in_(("done", "dead"))
+    leased = jobs.c.state == "leased"
+    sooner = and_(jobs.c.state == "waiting", jobs.c.attempts == 0, jobs.c.due > due)
+    later = and_(leased, or_(jobs.c.again.is_(None), jobs.c.again > due))
+    return fresh.on_conflict_do_update(
+        index_elements=[jobs.c.name, jobs.c.key],
+        set_={
+            "state": case((over, "waiting"), else_=jobs.c.state),
+            "due": case((or_(over, sooner), due), else_=jobs.c.due),
+            "sent": case((or_(over, sooner), null()), else_=jobs.c.sent),
+            "again": case((later, due), else_=jobs.c.again),
+            "attempts": case((over, 0), else_=jobs.c.attempts),
+        },
+        # A wish for a job that waits already writes nothing, so it takes no lock that others wait for.
+        where=or_(over, sooner, later),
+    )
+
+
+class SqlJobs:
+    """Jobs behind Celery, in the same database as the ledger."""
+
+    def __init__(self, database: Database, time: Time) -> None:
+        self._database = database
+        self._time = time
+
+    def claim(self, name: str, key: str, *, seconds: float) -> Lease | None:
+        """Take a due, unleased job for `seconds`, counting the attempt first; None when there is nothing to take.
+
+        The job of a worker that died is taken over when its lease has run out. Nobody called `fail` for it, so look at
+        `Lease.attempt` and call `fail` at once when it is past the limit.
+        """
+        now = self._time.now()
+        key = column_text(key)
+        statement = (
+            update(jobs)
+            .where(jobs.c.name == name, jobs.c.key == key, _takeable(now))
+            .values(
+                state="leased",
+                until=now + seconds,
+                fence=jobs.c.fence + 1,
+                attempts=jobs.c.attempts + 1,
+                sent=None,
+                again=case((jobs.c.again > now, jobs.c.again), else_=null()),  # this claim serves the wishes till now
+            )
+            .returning(jobs.c.fence, jobs.c.attempts)
+        )
+        row = self._database.write(lambda connection: connection.execute(statement).one_or_none())
+        return None if row is None else Lease(name, key, row.fence, row.attempts)
+
+    def renew(self, lease: Lease, *, seconds: float) -> None:
+        """Prolong a lease by compare-and-set; raises LeaseLost when somebody else has the job, or it has ended."""
+        statement = update(jobs).where(_held(lease)).values(until=self._time.now() + seconds)
+        if not self._database.write(lambda connection: connection.execute(statement).rowcount):
+            raise LeaseLost(f"the job {lease.name} {lease.key} was taken over (fence {lease.fence}): write nothing")
+
+    def finish(self, lease: Lease, *, again: float | None = None) -> None:
+        """End a claim: the job is done, or due again at `again`, or when it was wished for meanwhile.
+
+        The earlier of the two counts. Resets the attempts. A lost lease is ignored.
+        """
+        due: ColumnElement[float] | Any = jobs.c.again
+        if again is not None:
+            due = case((jobs.c.again < again, jobs.c.again), else_=again)
+        over = jobs.c.again.is_(None) if again is None else null().is_not(None)
+        statement = (
+            update(jobs)
+            .where(_held(lease))
+            .values(
+                state=case((over, "done"), else_="waiting"),
+                due=func.coalesce(due, jobs.c.due),
+                until=None,
+                again=None,
+                sent=None,
+                attempts=0,
+                reason="",
+            )
+        )
+        self._database.write(lambda connection: connection.execute(statement))
+
+    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int) -> bool:
+        """Record a failed attempt; the job is due again at `retry_at`, or dead after that many attempts (True).
+
+        A wish made meanwhile waits for the retry; it saves a job from death, with its attempts at zero, as a wish
+        for a dead job would. A lost lease is ignored (False).
+        """
+        spent = jobs.c.attempts >= dead_after
+        wished = jobs.c.again.is_not(None)
+        statement = (
+            update(jobs)
+            .where(_held(lease))
+            .values(
+                state=case((and_(spent, ~wished), "dead"), else_="waiting"),
+                attempts=case((and_(spent, wished), 0), else_=jobs.c.attempts),
+                due=retry_at,
+                until=None,
+                again=None,
+                sent=None,
+                reason=column_text(reason)[:2000],
+            )
+            .returning(jobs.c.state)
+        )
+        state = self._database.write(lambda connection: connection.execute(statement).scalar_one_or_none())
+        return state == "dead"
+
+    def wish(self, jobs: Sequence[Job]) -> None:
+        """Add jobs outside any append; the rules are those of `wish_in`."""
+        now = self._time.now()
+        self._database.write(lambda connection: wish_in(connection, jobs, now))
+
+    def due(self, *, limit: int, resend_after: float) -> list[Job]:
+        """Return jobs that should be sent (again) now, the longest due first, and mark them as sent."""
+        now = self._time.now()
+        query = (
+            select(jobs.c.name, jobs.c.key, jobs.c.due)
+            .where(_takeable(now), or_(jobs.c.sent.is_(None), jobs.c.sent <= now - resend_after))
+            .order_by(jobs.c.due)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+
+        def work(connection: Connection) -> list[Job]:
+            found = [Job(row.name, row.key, row.due) for row in connection.execute(query)]
+            for job in found:
+                mine = and_(jobs.c.name == job.name, jobs.c.key == job.key)
+                connection.execute(update(jobs).where(mine).values(sent=now))
+            return found
+
+        return self._database.write(work)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many jobs are waiting, leased and dead."""
+        query = select(jobs.c.state, func.count()).where(jobs.c.state != "done").group_by(jobs.c.state)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {"waiting": 0, "leased": 0, "dead": 0} | {cast(str, state): count for state, count in rows}
+
+
+def _takeable(now: float) -> ColumnElement[bool]:
+    return or_(
+        and_(jobs.c.state == "waiting", jobs.c.due <= now),
+        and_(jobs.c.state == "leased", jobs.c.until <= now),
+    )
+
+
+def _held(lease: Lease) -> ColumnElement[bool]:
+    return and_(
+        jobs.c.name == lease.name,
+        jobs.c.key == lease.key,
+        jobs.c.state == "leased",
+        jobs.c.fence == lease.fence,
+    )

@@ -1,0 +1,311 @@
+"""The append-only ledger in SQL: envelopes, signed heads, the inbox and the runs' read model."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+from uuid import uuid4
+
+from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import insert as plain_insert
+from sqlalchemy.exc import IntegrityError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from bot.adapters.database import Database, insert
+from bot.adapters.jobs_sql import column_text, wish_in
+from bot.adapters.schema import envelopes, heads, inbox, register, runs
+from bot.domain.envelope import Clock, Envelope, Zone
+from bot.domain.errors import Conflict, LedgerError, Tampered
+from bot.domain.events import Delivery
+from bot.domain.facts import Fact, Received, decode, encode, may_sign
+from bot.ports import Job, Keys, RunRow, Time
+from bot.services import chain
+
+LARGEST_BODY = 1024 * 1024
+LONGEST_NAME = 400  # PostgreSQL cannot index much longer ones
+
+Draft = tuple[str, dict[str, object]]
+
+
+class SqlLedger:
+    """The ledger of one installation, written in the name of one zone."""
+
+    def __init__(self, database: Database, keys: Keys, time: Time) -> None:
+        self._database = database
+        self._keys = keys
+        self._time = time
+
+    def append(
+        self,
+        stream: str,
+        facts: Sequence[Fact],
+        *,
+        expect: int,
+        cause: str,
+        jobs: Sequence[Job] = (),
+        row: RunRow | None = None,
+    ) -> list[Envelope]:
+        """Append facts in one transaction with the wished jobs and the run's row; see `bot.ports.Ledger`.
+
+        Raises Conflict when the stream is at another version, LedgerError for a fact that this zone may not sign or
+        that cannot be stored, and Tampered when the head to be continued does not verify.
+        """
+        _check_name(stream)
+        drafts = [self._draft(fact) for fact in facts]
+
+        def work(connection: Connection) -> list[Envelope]:
+            head = self._head(connection, stream)
+            if head.version != expect:
+                raise Conflict(f"{stream} is at version {head.version}, not {expect}: read it again")
+            return self._extend(connection, head, drafts, cause, jobs, row)
+
+        try:
+            return self._database.write(work)
+        except IntegrityError as error:
+            raise Conflict(f"somebody else appended version {expect + 1} to {stream} first: read it again") from error
+
+    def read(self, stream: str) -> list[Envelope]:
+        """Return a stream in order, every envelope verified, and its end too; raises Tampered."""
+        rows = select(envelopes).where(envelopes.c.stream == stream).order_by(envelopes.c.version)
+        last = select(heads).where(heads.c.stream == stream)
+        found, head = self._database.read(
+            lambda connection: (connection.execute(rows).all(), connection.execute(last).one_or_none())
+        )
+        result: list[Envelope] = []
+        for row in found:
+            envelope = envelope_of(row)
+            wrong = chain.flaw(envelope, result[-1] if result else None, self._keys.verify)
+            if wrong:
+                raise Tampered(f"{stream} version {row.version}: {wrong}")
+            result.append(envelope)
+        wrong = head_flaw(head, result[-1] if result else None, self._keys.verify)
+        if wrong:
+            raise Tampered(f"{stream} version {len(result)}: {wrong}")
+        return result
+
+    def version(self, stream: str) -> int:
+        """Return the stream's present version (0: it does not exist), without reading it."""
+        query = select(heads.c.version).where(heads.c.stream == stream)
+        return self._database.read(lambda connection: connection.execute(query).scalar_one_or_none()) or 0
+
+    def streams(self) -> list[str]:
+        """Return the names of all streams, sorted."""
+        query = select(heads.c.stream)
+        return sorted(self._database.read(lambda connection: connection.execute(query).scalars().all()))
+
+    def receive(self, delivery: Delivery, jobs: Sequence[Job]) -> bool:
+        """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known."""
+        stream = f"intake:{delivery.forge}"
+        _check_name(stream)
+        id_, name = column_text(delivery.id), column_text(delivery.name)
+        draft = self._draft(Received(delivery=id_, name=name, digest=delivery.digest))
+
+        def work(connection: Connection) -> bool:
+            fresh = insert(connection, inbox).values(
+                id=id_,
+                forge=delivery.forge,
+                name=name,
+                digest=delivery.digest,
+                body=delivery.body,
+                received=self._time.now(),
+            )
+            if not connection.execute(fresh.on_conflict_do_nothing()).rowcount:
+                return False
+            self._extend(connection, self._head(connection, stream), [draft], id_, jobs, None)
+            return True
+
+        retrying = Retrying(  # only the first delivery of a forge can lose such a race: later ones lock the head
+            retry=retry_if_exception_type(IntegrityError),
+            stop=stop_after_attempt(20),
+            wait=wait_random_exponential(multiplier=0.01, max=0.2),
+            reraise=True,
+        )
+        try:
+            stored: bool = retrying(self._database.write, work)
+        except IntegrityError as error:
+            raise Conflict(f"{stream} is too busy to take the delivery {id_}; deliver it again") from error
+        return stored
+
+    def delivery(self, delivery_id: str) -> Delivery:
+        """Return a stored delivery; raises KeyError."""
+        query = select(inbox).where(inbox.c.id == column_text(delivery_id))
+        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            raise KeyError(delivery_id)
+        return Delivery(row.id, row.forge, row.name, row.digest, bytes(row.body))
+
+    def runs(self, *, repo: str | None = None, number: int | None = None, limit: int = 50) -> list[RunRow]:
+        """Return rows, latest first; `number` matches the issue or the change."""
+        query = select(runs).order_by(runs.c.updated.desc(), runs.c.run.desc()).limit(limit)
+        if repo is not None:
+            query = query.where(runs.c.repo == repo)
+        if number is not None:
+            query = query.where(or_(runs.c.issue == number, runs.c.change == number))
+        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
+        return [RunRow(**row) for row in rows]
+
+    def run(self, run: str) -> RunRow | None:
+        """Return one run's row."""
+        query = select(runs).where(runs.c.run == run)
+        row = self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
+        return None if row is None else RunRow(**row)
+
+    def _draft(self, fact: Fact) -> Draft:
+        kind, encoded = encode(fact)
+        if not may_sign(self._keys.zone, kind):
+            raise LedgerError(f"the zone {self._keys.zone.value} may not sign {kind}")
+        try:
+            data = chain.canonical(chain.clean_value(encoded))
+            body = cast(dict[str, object], chain.parse(data))
+            decode(kind, body)
+        except ValueError as error:
+            raise LedgerError(f"{kind} cannot be stored: {error}") from error
+        if len(data) > LARGEST_BODY:
+            raise LedgerError(f"{kind} has {len(data)} bytes, over {LARGEST_BODY}: put the bulk into an artifact")
+        return kind, body
+
+    def _head(self, connection: Connection, stream: str) -> "_Head":
+        """Return the end of a stream, locked until the transaction ends; raises Tampered."""
+        query = select(heads).where(heads.c.stream == stream).with_for_update()
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            return _Head(stream, 0, chain.GENESIS, None)
+        if not checkpoint_holds(row, self._keys.verify):
+            raise Tampered(f"{stream} version {row.version}: the signature of its head does not verify")
+        return _Head(stream, row.version, row.hash, Clock(row.wall, row.counter))
+
+    def _extend(
+        self,
+        connection: Connection,
+        head: "_Head",
+        drafts: Sequence[Draft],
+        cause: str,
+        jobs: Sequence[Job],
+        row: RunRow | None,
+    ) -> list[Envelope]:
+        """Write the envelopes, the new head, the jobs and the row; IntegrityError when another writer was first."""
+        result: list[Envelope] = []
+        end = head
+        for draft in drafts:
+            result.append(self._next(end, draft, cause))
+            end = _Head(head.stream, result[-1].version, result[-1].hash, result[-1].clock)
+        if result:
+            connection.execute(plain_insert(envelopes), [_columns(envelope) for envelope in result])
+            self._move_head(connection, result[-1], new=head.version == 0)
+        wish_in(connection, jobs, self._time.now())
+        if row is not None:
+            values = asdict(row)
+            connection.execute(
+                insert(connection, runs).values(values).on_conflict_do_update(index_elements=[runs.c.run], set_=values)
+            )
+        return result
+
+    def _next(self, head: "_Head", draft: Draft, cause: str) -> Envelope:
+        kind, body = draft
+        clock = self._time.tick(head.clock) if head.clock else self._time.tick()
+        envelope = Envelope(
+            id=uuid4().hex,
+            stream=head.stream,
+            version=head.version + 1,
+            cause=column_text(cause),
+            clock=clock,
+            zone=self._keys.zone,
+            kind=kind,
+            body=body,
+            previous=head.hash,
+            hash="",
+            key=self._keys.key_id,
+            signature="",
+        )
+        return chain.seal(envelope, self._keys)
+
+    def _move_head(self, connection: Connection, last: Envelope, *, new: bool) -> None:
+        message = chain.head_message(last.stream, last.version, last.hash, last.clock)
+        values = {
+            "version": last.version,
+            "hash": last.hash,
+            "wall": last.clock.wall,
+            "counter": last.clock.count,
+            **self._signed(message),
+        }
+        if not new:
+            connection.execute(update(heads).where(heads.c.stream == last.stream).values(values))
+            return
+        connection.execute(plain_insert(heads).values(stream=last.stream, **values))
+        row = connection.execute(select(register).with_for_update()).one_or_none()
+        if row is None or not register_holds(row, self._keys.verify):
+            raise Tampered("the register of streams does not verify: run `journeyman audit verify`")
+        streams, mark = row.streams + 1, chain.mark_with(row.mark, last.stream)
+        signed = self._signed(chain.register_message(streams, mark))
+        connection.execute(update(register).values(streams=streams, mark=mark, **signed))
+
+    def _signed(self, message: bytes) -> dict[str, str]:
+        return {
+            "zone": self._keys.zone.value,
+            "key": self._keys.key_id,
+            "signature": self._keys.sign(message).hex(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Where a stream ends; version 0 is one that does not exist yet."""
+
+    stream: str
+    version: int
+    hash: str
+    clock: Clock | None
+
+
+def _check_name(stream: str) -> None:
+    if not stream or len(stream.encode(errors="replace")) > LONGEST_NAME or column_text(stream) != stream:
+        raise LedgerError(f"not a name for a stream (1 to {LONGEST_NAME} bytes of plain text): {stream[:80]!r}")
+
+
+def _columns(envelope: Envelope) -> dict[str, object]:
+    values = chain.to_json(envelope)
+    del values["clock"]
+    body = chain.canonical(envelope.body).decode()
+    return {**values, "wall": envelope.clock.wall, "counter": envelope.clock.count, "body": body}
+
+
+def envelope_of(row: Row[Any]) -> Envelope:
+    """Return a row of `envelopes` as an envelope, not verified; raises Tampered when it cannot be one."""
+    values = dict(row._mapping)
+    try:
+        values["clock"] = {"wall": values.pop("wall"), "count": values.pop("counter")}
+        values["body"] = chain.parse(values["body"])
+        return chain.from_json(values)
+    except (ValueError, TypeError) as error:
+        raise Tampered(f"{row.stream} version {row.version}: {error}") from error
+
+
+def checkpoint_holds(head: Row[Any], verify: chain.Verify) -> bool:
+    """Tell whether a row of `heads` was signed by the key that it names."""
+    message = chain.head_message(head.stream, head.version, head.hash, Clock(head.wall, head.counter))
+    return _vouched(head, message, verify)
+
+
+def register_holds(row: Row[Any], verify: chain.Verify) -> bool:
+    """Tell whether the row of `register` was signed, or is the one of an empty ledger."""
+    if row.streams == 0:
+        return bool(row.mark == chain.GENESIS)
+    return _vouched(row, chain.register_message(row.streams, row.mark), verify)
+
+
+def _vouched(row: Row[Any], message: bytes, verify: chain.Verify) -> bool:
+    try:
+        return verify(Zone(row.zone), row.key, message, bytes.fromhex(row.signature))
+    except ValueError:
+        return False
+
+
+def head_flaw(head: Row[Any] | None, last: Envelope | None, verify: chain.Verify) -> str | None:
+    """Say what is wrong between a stream's last envelope and its signed head; None when they agree."""
+    if head is None:
+        return "its signed head is missing" if last else None
+    version = last.version if last else 0
+    if head.version != version:
+        return f"the stream ends at version {version}, its signed head is at {head.version}: the tail was changed"
+    if last and (head.hash, head.zone, head.key) != (last.hash, last.zone.value, last.key):
+        return "its signed head is of another envelope"
+    return None if checkpoint_holds(head, verify) else "the signature of its head does not verify"
