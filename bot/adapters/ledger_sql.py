@@ -77,7 +77,7 @@ class SqlLedger:
             if wrong:
                 raise Tampered(f"{stream} version {row.version}: {wrong}")
             result.append(envelope)
-        wrong = head_flaw(head, result[-1] if result else None, self._keys.verify)
+        wrong = head_flaw(head, chain.end_of(result[-1]) if result else None, self._keys.verify)
         if wrong:
             raise Tampered(f"{stream} version {len(result)}: {wrong}")
         return result
@@ -299,8 +299,8 @@ def _vouched(row: Row[Any], message: bytes, verify: chain.Verify) -> bool:
         return False
 
 
-def head_flaw(head: Row[Any] | None, last: Envelope | None, verify: chain.Verify) -> str | None:
-    """Say what is wrong between a stream's last envelope and its signed head; None when they agree."""
+def head_flaw(head: Row[Any] | None, last: chain.End | None, verify: chain.Verify) -> str | None:
+    """Say what is wrong between a stream's end and its signed head; None when they agree."""
     if head is None:
         return "its signed head is missing" if last else None
     version = last.version if last else 0

@@ -5,7 +5,7 @@ Canonical bytes are RFC 8785 (JSON Canonicalization Scheme), so that any program
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import rfc8785
@@ -72,6 +72,21 @@ def clean_value(value: object) -> object:
             return [clean_value(item) for item in value]
         case _:
             return value
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a stream ends: what its signed head has to say."""
+
+    version: int
+    hash: str
+    zone: Zone
+    key: str
+
+
+def end_of(envelope: Envelope) -> End:
+    """Return the end of a stream whose last envelope this is."""
+    return End(envelope.version, envelope.hash, envelope.zone, envelope.key)
 
 
 def content(envelope: Envelope) -> dict[str, object]:

@@ -1,0 +1,155 @@
+"""The audit's ways in and out: exports in files, and the live database."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, select
+
+from bot.adapters.database import Database
+from bot.adapters.keys import KeyRing
+from bot.adapters.ledger_sql import envelope_of, head_flaw, register_holds
+from bot.adapters.schema import envelopes, heads, inbox, register
+from bot.domain.envelope import Envelope
+from bot.domain.errors import LedgerError, Tampered
+from bot.ports import Time
+from bot.services import audit, chain
+
+LONGEST_LINE = 64 * 1024 * 1024
+BATCH = 500
+
+
+def export_ledger(database: Database, keys: audit.Signer, time: Time, path: Path) -> audit.Report:
+    """Write the whole ledger, verified on the way, to a file (0600), which appears only when it is complete.
+
+    When something is wrong no file is written and the report names it: a seal never vouches for a broken ledger.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            report = _write(database, keys, time, file)
+            file.flush()
+            os.fsync(file.fileno())
+        if report.ok:
+            draft.replace(path)
+    except OSError as error:
+        raise LedgerError(f"the export cannot be written to {path}: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return report
+
+
+def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) -> audit.Report:
+    auditor, running = audit.Auditor(keys.verify), sha256()
+    with database.snapshot() as connection:
+        for seen in _see_all(connection, auditor):
+            if isinstance(seen, audit.Problem):
+                return _report(auditor, seen, "")
+            line = audit.line_of(seen)
+            running.update(line)
+            file.write(line)
+        problem = auditor.finish() or _checkpoints(connection, auditor, keys.verify)
+    if problem is None:
+        file.write(audit.seal_line(auditor, running.hexdigest(), keys, time.now()))
+    return _report(auditor, problem, running.hexdigest())
+
+
+def verify_database(database: Database, verify: chain.Verify) -> audit.Report:
+    """Verify the database itself: every envelope, the signed heads, the register of streams and the stored bodies."""
+    auditor, running = audit.Auditor(verify), sha256()
+    with database.snapshot() as connection:
+        for seen in _see_all(connection, auditor):
+            if isinstance(seen, audit.Problem):
+                return _report(auditor, seen, "")
+            running.update(audit.line_of(seen))
+        problem = auditor.finish() or _checkpoints(connection, auditor, verify) or _bodies(connection, auditor)
+    return _report(auditor, problem, running.hexdigest())
+
+
+def _report(auditor: audit.Auditor, problem: audit.Problem | None, digest: str) -> audit.Report:
+    warnings = auditor.warnings() if problem is None else ()
+    return audit.Report(auditor.count, len(auditor.heads), problem, "installation", digest, warnings)
+
+
+def _see_all(connection: Connection, auditor: audit.Auditor) -> Iterator[Envelope | audit.Problem]:
+    """Give every envelope that is right, then the first problem, if there is one, and no more."""
+    query = select(envelopes).order_by(envelopes.c.stream, envelopes.c.version)
+    for row in connection.execution_options(yield_per=BATCH).execute(query):
+        try:
+            envelope = envelope_of(row)
+        except Tampered as error:
+            auditor.count += 1
+            yield auditor.problem(str(row.stream), row.version, str(error))
+            return
+        problem = auditor.see(envelope)
+        if problem:
+            yield problem
+            return
+        yield envelope
+
+
+def _checkpoints(connection: Connection, auditor: audit.Auditor, verify: chain.Verify) -> audit.Problem | None:
+    """Compare the ends that were seen with the signed heads, and the streams with the signed register."""
+    left, mark, streams = dict(auditor.heads), chain.GENESIS, 0
+    for row in connection.execution_options(yield_per=BATCH).execute(select(heads).order_by(heads.c.stream)):
+        last = left.pop(row.stream, None)
+        wrong = head_flaw(row, last, verify)
+        if wrong:
+            line = auditor.lines.get(row.stream, auditor.count)
+            return audit.Problem(line, row.stream, last.version if last else 0, wrong)
+        mark, streams = chain.mark_with(mark, row.stream), streams + 1
+    for name, last in left.items():
+        return audit.Problem(auditor.lines[name], name, last.version, "its signed head is missing")
+    known = connection.execute(select(register)).one_or_none()
+    if known is None or not register_holds(known, verify):
+        return auditor.problem("", 0, "the register of streams does not verify")
+    if (known.streams, known.mark) != (streams, mark):
+        return auditor.problem("", 0, f"the register knows {known.streams} streams, there are {streams}")
+    return None
+
+
+def _bodies(connection: Connection, auditor: audit.Auditor) -> audit.Problem | None:
+    """Compare the stored deliveries with what was recorded as received."""
+    left = dict(auditor.received)
+    for row in connection.execution_options(yield_per=BATCH).execute(select(inbox).order_by(inbox.c.id)):
+        digest = left.pop(row.id, None)
+        if digest is None:
+            return auditor.problem("", 0, f"the stored delivery {row.id} was never recorded as received")
+        if digest != row.digest or (len(digest) == 64 and sha256(row.body).hexdigest() != digest):
+            return auditor.problem("", 0, f"the body of the stored delivery {row.id} was changed")
+    for missing in left:
+        return auditor.problem("", 0, f"the body of the delivery {missing} is missing")
+    return None
+
+
+def verify_file(path: Path, trusted: KeyRing | None) -> audit.Report:
+    """Verify an export with the trusted keys, or else with those that its seal declares; raises OSError.
+
+    Self-declared keys show that nobody without one of these keys changed the file, but not whose keys they are.
+    """
+    trust: audit.Trust = "installation" if trusted else "self-declared"
+    verify = trusted.verify if trusted else _declared(path)
+    with path.open("rb") as file:
+        return audit.verify_lines(_lines(file), verify, trust)
+
+
+def _declared(path: Path) -> chain.Verify:
+    last = b""
+    with path.open("rb") as file:
+        for line in _lines(file):
+            last = line
+    try:
+        return KeyRing(audit.declared_keys(audit.read_seal(last) or {})).verify
+    except (ValueError, TypeError):
+        return lambda _zone, _key, _message, _signature: True  # the missing seal is what will be reported
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Give the lines; one that is too long is cut, and so cannot be read."""
+    while line := file.readline(LONGEST_LINE):
+        yield line
+        if not line.endswith(b"\n"):
+            return

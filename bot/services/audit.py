@@ -1,0 +1,327 @@
+"""The audit: does a whole ledger tell one story that nobody has changed? Pure; envelopes and lines come in a stream.
+
+An export has one envelope a line (canonical JSON, in the order of stream and version) and a last line, the seal:
+`{"seal": {...}}` with the number of envelopes, the head of each stream, the SHA-256 over all the lines before it, the
+time, the public keys, and a signature over all that.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Literal, Protocol
+
+from bot.domain.envelope import Envelope, Zone
+from bot.domain.facts import (
+    ChangeClosed,
+    EffectDone,
+    EffectFailed,
+    EffectIntended,
+    Fact,
+    Failed,
+    Handled,
+    Merged,
+    Received,
+    Requested,
+    Retried,
+    Stopped,
+    decode,
+)
+from bot.ports import Keys
+from bot.services import chain
+
+PublicKeys = Mapping[Zone, Mapping[str, bytes]]
+Trust = Literal["installation", "self-declared"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The first thing that is wrong. `line` counts envelopes from 1 in the order of stream and version."""
+
+    line: int
+    stream: str
+    version: int
+    what: str
+
+    def __str__(self) -> str:
+        place = f" (stream {self.stream}, version {self.version})" if self.stream else ""
+        return f"line {self.line}{place}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found. `trust` says where the public keys came from; `warnings` are no errors."""
+
+    envelopes: int
+    streams: int
+    problem: Problem | None
+    trust: Trust
+    digest: str = ""
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether nothing is wrong."""
+        return self.problem is None
+
+
+@dataclass(slots=True)
+class _Stream:
+    """What the audit keeps of the stream that it is in."""
+
+    name: str
+    last: Envelope
+    intended: dict[str, bool] = field(default_factory=dict)
+    run: Literal["no", "open", "over"] = "no"
+
+
+class Auditor:
+    """Sees every envelope of a ledger in the order of stream and version, and remembers no more than it must."""
+
+    def __init__(self, verify: chain.Verify) -> None:
+        self._verify = verify
+        self._now: _Stream | None = None
+        self._ids: set[bytes] = set()
+        self._handled: dict[str, Problem] = {}
+        self._open_effects: list[str] = []
+        self._open_runs: list[str] = []
+        self.received: dict[str, str] = {}
+        self.heads: dict[str, chain.End] = {}
+        self.lines: dict[str, int] = {}
+        self.count = 0
+
+    def see(self, envelope: Envelope) -> Problem | None:
+        """Take the next envelope; return what is wrong with it, given all before it."""
+        self.count += 1
+        wrong = self._place(envelope) or self._once(envelope) or self._meaning(envelope)
+        return self.problem(envelope.stream, envelope.version, wrong) if wrong else None
+
+    def problem(self, stream: str, version: int, what: str) -> Problem:
+        """Return a problem at the envelope seen last."""
+        return Problem(self.count, stream, version, what)
+
+    def finish(self) -> Problem | None:
+        """End the audit; return what only the whole ledger can show."""
+        self._leave()
+        unknown = [where for delivery, where in self._handled.items() if delivery not in self.received]
+        return min(unknown, key=lambda problem: problem.line, default=None)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what is unfinished, as in every ledger that is alive. After `finish`."""
+        unhandled = [delivery for delivery in self.received if delivery not in self._handled]
+        found = (
+            ("effects without an outcome", self._open_effects),
+            ("deliveries not handled", unhandled),
+            ("runs not ended", self._open_runs),
+        )
+        return tuple(f"{len(names)} {what}: {_some(names)}" for what, names in found if names)
+
+    def _place(self, envelope: Envelope) -> str | None:
+        """Check order, chain, hash, right, signature and clock."""
+        previous = None
+        if self._now is not None and envelope.stream == self._now.name:
+            previous = self._now.last
+        elif self._now is not None and envelope.stream < self._now.name:
+            return f"streams are out of order: {envelope.stream} after {self._now.name}"
+        wrong = chain.flaw(envelope, previous, self._verify)
+        if wrong:
+            return wrong
+        if self._now is None or previous is None:
+            self._leave()
+            self._now = _Stream(envelope.stream, envelope)
+        self._now.last = envelope
+        self.lines[envelope.stream] = self.count
+        return None
+
+    def _leave(self) -> None:
+        if self._now is None:
+            return
+        name = self._now.name
+        self.heads[name] = chain.end_of(self._now.last)
+        self._open_effects += [f"{name} {key}" for key, done in self._now.intended.items() if not done]
+        if self._now.run == "open":
+            self._open_runs.append(name)
+
+    def _once(self, envelope: Envelope) -> str | None:
+        name = sha256(envelope.id.encode()).digest()[:16]
+        if name in self._ids:
+            return f"the id {envelope.id} is not the only one"
+        self._ids.add(name)
+        return None
+
+    def _meaning(self, envelope: Envelope) -> str | None:
+        try:
+            fact = decode(envelope.kind, envelope.body)
+        except (KeyError, ValueError, TypeError) as error:
+            return f"its body is no {envelope.kind}: {str(error).splitlines()[0]}"
+        self._runs(fact)
+        return self._effects(fact) or self._deliveries(fact, envelope)
+
+    def _effects(self, fact: Fact) -> str | None:
+        now = self._stream()
+        match fact:
+            case EffectIntended(key):
+                now.intended.setdefault(key, False)
+            case EffectDone(key) | EffectFailed(key):
+                if key not in now.intended:
+                    return f"the effect {key} has an outcome but was never intended"
+                now.intended[key] = True
+            case _:
+                pass
+        return None
+
+    def _deliveries(self, fact: Fact, envelope: Envelope) -> str | None:
+        match fact:
+            case Received(delivery, _, digest):
+                if delivery in self.received:
+                    return f"the delivery {delivery} was received twice"
+                self.received[delivery] = digest
+            case Handled(delivery):
+                if delivery in self._handled:
+                    return f"the delivery {delivery} was handled before, on line {self._handled[delivery].line}"
+                what = f"the delivery {delivery} was handled but never received"
+                self._handled[delivery] = self.problem(envelope.stream, envelope.version, what)
+            case _:
+                pass
+        return None
+
+    def _runs(self, fact: Fact) -> None:
+        now = self._stream()
+        match fact:
+            case Requested() | Retried():
+                now.run = "open"
+            case Merged() | Failed() | Stopped() | ChangeClosed():
+                now.run = "over"
+            case _:
+                pass
+
+    def _stream(self) -> _Stream:
+        if self._now is None:
+            raise RuntimeError("an envelope's meaning was asked before its place")
+        return self._now
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+class Signer(Keys, Protocol):
+    """Keys that can also list the public ones."""
+
+    @property
+    def public(self) -> PublicKeys: ...
+
+
+def line_of(envelope: Envelope) -> bytes:
+    """Return an envelope as a line of an export."""
+    return chain.canonical(chain.to_json(envelope)) + b"\n"
+
+
+def seal_line(auditor: Auditor, digest: str, keys: Signer, now: float) -> bytes:
+    """Return the last line of an export: what the lines before it must add up to, signed."""
+    heads = {name: {"version": last.version, "hash": last.hash} for name, last in auditor.heads.items()}
+    seal: dict[str, object] = {
+        "count": auditor.count,
+        "heads": heads,
+        "digest": digest,
+        "time": now,
+        "zone": keys.zone.value,
+        "key": keys.key_id,
+        "public": {zone.value: {name: raw.hex() for name, raw in known.items()} for zone, known in keys.public.items()},
+    }
+    signature = keys.sign(_seal_message(seal)).hex()
+    return chain.canonical({"seal": {**seal, "signature": signature}}) + b"\n"
+
+
+def _seal_message(seal: Mapping[str, object]) -> bytes:
+    return chain.canonical({"seal": {name: value for name, value in seal.items() if name != "signature"}})
+
+
+def read_seal(line: bytes) -> dict[str, object] | None:
+    """Return the seal that a line holds, or None when it holds none."""
+    try:
+        value = chain.parse(line)
+    except ValueError:
+        return None
+    match value:
+        case {"seal": dict(seal), **rest} if not rest:
+            return seal
+        case _:
+            return None
+
+
+def declared_keys(seal: Mapping[str, object]) -> dict[Zone, dict[str, bytes]]:
+    """Return the public keys that a seal lists; raises ValueError when they are malformed."""
+    match seal.get("public"):
+        case dict(public):
+            return {Zone(zone): _raw_keys(known) for zone, known in public.items()}
+        case _:
+            raise ValueError("the seal lists no public keys")
+
+
+def _raw_keys(known: object) -> dict[str, bytes]:
+    match known:
+        case dict() if all(isinstance(raw, str) for raw in known.values()):
+            return {str(name): bytes.fromhex(raw) for name, raw in known.items()}
+        case _:
+            raise ValueError("the seal's public keys are malformed")
+
+
+def verify_lines(lines: Iterable[bytes], verify: chain.Verify, trust: Trust) -> Report:
+    """Verify an export, line by line, up to the first that is wrong."""
+    auditor = Auditor(verify)
+    running, sealed, number = sha256(), False, 0
+    problem: Problem | None = None
+    for number, line in enumerate(lines, start=1):
+        if sealed:
+            problem = Problem(number, "", 0, "there is something after the seal")
+            break
+        seal = read_seal(line) if line.startswith(b'{"seal":') else None
+        if seal is None:
+            problem = _see_line(auditor, line)
+            running.update(line)
+        else:
+            sealed = True
+            wrong = _seal_flaw(seal, line, auditor, running.hexdigest(), verify)
+            problem = auditor.finish() or (Problem(number, "", 0, wrong) if wrong else None)
+        if problem:
+            break
+    if problem is None and not sealed:
+        problem = Problem(number + 1, "", 0, "the seal is missing here: the end of the ledger was cut off")
+    warnings = auditor.warnings() if problem is None else ()
+    return Report(auditor.count, len(auditor.heads), problem, trust, running.hexdigest(), warnings)
+
+
+def _see_line(auditor: Auditor, line: bytes) -> Problem | None:
+    try:
+        value = chain.parse(line)
+        envelope = chain.from_json(value)
+        exact = line_of(envelope) == line
+    except ValueError as error:
+        auditor.count += 1
+        return auditor.problem("", 0, f"it cannot be read: {str(error).splitlines()[0]}")
+    if not exact:
+        auditor.count += 1
+        return auditor.problem(envelope.stream, envelope.version, "it is not in canonical form (RFC 8785, one line)")
+    return auditor.see(envelope)
+
+
+def _seal_flaw(
+    seal: Mapping[str, object], line: bytes, auditor: Auditor, digest: str, verify: chain.Verify
+) -> str | None:
+    heads = {name: {"version": last.version, "hash": last.hash} for name, last in auditor.heads.items()}
+    if seal.get("count") != auditor.count:
+        return f"the seal counts {seal.get('count')} envelopes, there are {auditor.count}"
+    if seal.get("heads") != heads:
+        return "the seal names other heads of the streams"
+    if seal.get("digest") != digest:
+        return "the seal's digest is of other lines"
+    try:
+        exact = chain.canonical({"seal": dict(seal)}) + b"\n" == line
+        zone, signature = Zone(str(seal.get("zone"))), bytes.fromhex(str(seal.get("signature")))
+    except ValueError:
+        return "the seal cannot be read"
+    if not exact:
+        return "the seal is not in canonical form (RFC 8785, one line)"
+    if not verify(zone, str(seal.get("key")), _seal_message(seal), signature):
+        return f"the seal's signature is not by the key {seal.get('key')} of the zone {zone.value}"
+    return None
