@@ -1,0 +1,197 @@
+"""Touching files that untrusted code may have made: never through a link, never a device, always bounded.
+
+Every path is walked one component at a time with O_NOFOLLOW from a descriptor of the workspace, so no link that the
+sandbox left behind can lead the host elsewhere. These functions are meant for times when nothing runs in the sandbox;
+if something does, they may fail, but they still do not leave the workspace.
+"""
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_DEPTH = 64
+
+
+class PathRefused(ValueError):
+    """A path that must not be touched. `code` is one of: outside, link, missing, not_a_file, too_large, exists."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parts_of(relative: str) -> tuple[str, ...]:
+    """Split a path below the workspace; raises PathRefused for one that is absolute, climbs, or is odd."""
+    if "\0" in relative or len(relative) > 4096 or relative.startswith("/"):
+        raise PathRefused("outside", f"{relative[:200]!r} must be a path relative to the workspace")
+    parts = tuple(part for part in relative.split("/") if part not in ("", "."))
+    long = any(len(part.encode("utf-8", "surrogatepass")) > 255 for part in parts)
+    if ".." in parts or len(parts) > _MAX_DEPTH or long:
+        raise PathRefused("outside", f"{relative[:200]!r} must stay below the workspace")
+    return parts
+
+
+@contextmanager
+def directory(workspace: Path, parts: tuple[str, ...], *, create: bool = False) -> Iterator[int]:
+    """Open a directory below the workspace, following no link; makes missing ones, owned as the workspace, if asked."""
+    fd = os.open(workspace, _DIRECTORY)
+    try:
+        owner = os.fstat(fd)
+        for part in parts:
+            following = _step(fd, part, owner if create else None)
+            os.close(fd)
+            fd = following
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _step(fd: int, part: str, owner: os.stat_result | None) -> int:
+    made = False
+    if owner is not None:
+        with suppress(FileExistsError):
+            os.mkdir(part, 0o755, dir_fd=fd)
+            made = True
+    try:
+        following = os.open(part, _DIRECTORY, dir_fd=fd)
+    except OSError as error:
+        raise _refusal(error, part) from error
+    if made and owner is not None:
+        own(following, owner)
+    return following
+
+
+def own(fd: int, owner: os.stat_result) -> None:
+    """Give what root made to the owner of the workspace."""
+    if os.geteuid() == 0:
+        os.fchown(fd, owner.st_uid, owner.st_gid)
+
+
+def _refusal(error: OSError, part: str) -> PathRefused:
+    if isinstance(error, FileNotFoundError):
+        return PathRefused("missing", f"{part} does not exist")
+    if isinstance(error, PermissionError):
+        return PathRefused("not_a_file", f"{part} may not be opened")
+    return PathRefused("link", f"{part} is a link or no directory; links are not followed")
+
+
+def read_bytes(workspace: Path, relative: str, *, limit: int = 4_000_000) -> bytes:
+    """Read a regular file; raises PathRefused."""
+    *parents, name = parts_of(relative) or ("",)
+    if not name:
+        raise PathRefused("not_a_file", "the workspace itself is a directory")
+    with directory(workspace, tuple(parents)) as fd:
+        return _read_file(fd, name, limit)
+
+
+def _read_file(fd: int, name: str, limit: int) -> bytes:
+    try:  # O_NONBLOCK: opening a named pipe would wait for a writer for ever
+        file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=fd)
+    except OSError as error:
+        raise _refusal(error, name) from error
+    with os.fdopen(file, "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise PathRefused("not_a_file", f"{name} is not a regular file")
+        if status.st_size > limit:
+            raise PathRefused("too_large", f"{name} has {status.st_size} bytes; the limit is {limit}")
+        return stream.read(limit)
+
+
+def read_text(workspace: Path, relative: str, *, limit: int = 4_000_000) -> str:
+    """Read a UTF-8 file as it is, line endings kept; raises PathRefused (code `binary` when it is not UTF-8)."""
+    data = read_bytes(workspace, relative, limit=limit)
+    if b"\0" not in data:
+        with suppress(UnicodeDecodeError):
+            return data.decode("utf-8")
+    raise PathRefused("binary", f"{relative} is not UTF-8 text")
+
+
+def write_bytes(workspace: Path, relative: str, data: bytes, *, mode: int | None = None) -> None:
+    """Create or replace a regular file in one step, with missing directories; keeps the mode of what it replaces.
+
+    Raises PathRefused when the place is taken by something that is not a regular file, a link for example.
+    """
+    *parents, name = parts_of(relative) or ("",)
+    if not name:
+        raise PathRefused("not_a_file", "the workspace itself is a directory")
+    with directory(workspace, tuple(parents), create=True) as fd:
+        with suppress(FileNotFoundError):
+            old = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if not stat.S_ISREG(old.st_mode):
+                raise PathRefused("link", f"{relative} exists and is not a regular file")
+            mode = stat.S_IMODE(old.st_mode) & 0o777 if mode is None else mode
+        _replace(fd, name, data, 0o644 if mode is None else mode, workspace.stat())
+
+
+def _replace(fd: int, name: str, data: bytes, mode: int, owner: os.stat_result) -> None:
+    temporary = f".{secrets.token_hex(8)}.part"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=fd), "wb") as stream:
+        try:
+            stream.write(data)
+            stream.flush()
+            own(stream.fileno(), owner)
+            os.fchmod(stream.fileno(), mode)
+            os.replace(temporary, name, src_dir_fd=fd, dst_dir_fd=fd)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(temporary, dir_fd=fd)
+            raise
+
+
+def write_text(workspace: Path, relative: str, text: str) -> None:
+    """Create or replace a file with this text, as UTF-8, line endings as given; raises PathRefused."""
+    write_bytes(workspace, relative, text.encode("utf-8"))
+
+
+def remove_tree(root: Path) -> None:
+    """Remove a directory with all that is in it: any depth, any modes, links removed and never followed.
+
+    Instead of descending, it moves each directory's directories up to the top, so that neither the depth of the tree
+    nor the number of open files nor the length of paths matters.
+    """
+    try:
+        top = os.open(root, _DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fchmod(top, 0o700)
+        while names := os.listdir(top):  # noqa: PTH208 - by descriptor
+            for name in names:
+                _dissolve(top, name)
+    finally:
+        os.close(top)
+    root.rmdir()
+
+
+def _dissolve(top: int, name: str) -> None:
+    """Remove one entry of the top directory; when it is a directory, its own directories move up beside it."""
+    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
+        os.unlink(name, dir_fd=top)
+        return
+    fd = _open_locked(top, name)
+    try:
+        for entry in os.listdir(fd):  # noqa: PTH208 - by descriptor
+            if stat.S_ISDIR(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_mode):
+                os.close(_open_locked(fd, entry))  # moving a directory needs the right to write into it
+                os.rename(entry, secrets.token_hex(12), src_dir_fd=fd, dst_dir_fd=top)
+            else:
+                os.unlink(entry, dir_fd=fd)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=top)
+
+
+def _open_locked(parent: int, name: str) -> int:
+    """Open a directory of ours whatever its mode says, giving the owner all rights first."""
+    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        Path(f"/proc/self/fd/{handle}").chmod(0o700)
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    finally:
+        os.close(handle)
