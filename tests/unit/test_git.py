@@ -1,0 +1,366 @@
+"""Git plumbing with real git on local bare repositories, and on an address where nobody answers."""
+
+import io
+import os
+import socket
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.git import Git
+from bot.domain.change import Remote
+from bot.domain.errors import Denied, Invalid, NotFound, PatchRefused, Stale, Unavailable
+
+GIT = Git()
+WHO = ("Journeyman", "journeyman@example.invalid")
+PATCH = b"""diff --git a/a.txt b/a.txt
+--- a/a.txt
++++ b/a.txt
+@@ -1 +1 @@
+-one
++two
+"""
+
+
+class Origin:
+    """A bare repository and a clone to prepare it with."""
+
+    def __init__(self, root: Path) -> None:
+        self.bare = root / "origin.git"
+        self.work = root / "work"
+        self._run(root, "init", "--quiet", "--bare", "--initial-branch=main", str(self.bare))
+        self._run(root, "init", "--quiet", "--initial-branch=main", str(self.work))
+        self.remote = Remote(str(self.bare), "", "")
+
+    def git(self, *args: str) -> str:
+        return self._run(self.work, *args)
+
+    def commit(self, files: dict[str, str | bytes], *, to: str = "main") -> str:
+        for name, content in files.items():
+            path = self.work / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        self.git("add", "--all", "--force")
+        self.git("commit", "--quiet", "--allow-empty", "-m", "prepare")
+        return self.publish(to)
+
+    def publish(self, to: str = "main") -> str:
+        self.git("push", "--quiet", str(self.bare), f"HEAD:refs/heads/{to}")
+        return self.git("rev-parse", "HEAD")
+
+    def head(self, branch: str) -> str:
+        return self._run(self.bare, "rev-parse", f"refs/heads/{branch}")
+
+    @staticmethod
+    def _run(where: Path, *args: str) -> str:
+        env = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(where),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            **{f"GIT_{who}_{key}": "ann" for who in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")},
+        }
+        done = subprocess.run(["git", *args], cwd=where, env=env, check=True, capture_output=True, timeout=30)
+        return done.stdout.decode().strip()
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path)
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """An address that accepts connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/x.git"
+
+
+def members(data: bytes) -> dict[str, tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {info.name: info for info in archive.getmembers()}
+
+
+def content(data: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        found = archive.extractfile(name)
+        assert found is not None
+        return found.read()
+
+
+def patch(origin: Origin, base: str, branch: str = "agent/one", **more: object) -> tuple[str, str]:
+    given = {"message": "why\n\nAgent-Run: r1\n", "author": WHO, "date_epoch": 1_700_000_000, "patch": PATCH, **more}
+    done = GIT.commit_patch(origin.remote, base_sha=base, branch=branch, **given)  # type: ignore[arg-type]
+    return done.sha, done.tree
+
+
+# --- snapshot -------------------------------------------------------------------------------------------------------
+def test_a_snapshot_holds_the_files_of_that_commit(origin: Origin) -> None:
+    sha = origin.commit({"a.txt": "one\n", "d/b\u00e9.bin": b"\0\xff", "empty": ""})
+    origin.commit({"a.txt": "later\n"})
+    data = GIT.snapshot(origin.remote, sha)
+    assert sorted(members(data)) == ["a.txt", "d/b\u00e9.bin", "empty"]
+    assert content(data, "a.txt") == b"one\n"
+    assert content(data, "d/b\u00e9.bin") == b"\0\xff"
+    assert content(data, "empty") == b""
+
+
+def test_a_snapshot_is_the_same_bytes_each_time(origin: Origin) -> None:
+    sha = origin.commit({"a.txt": "one\n", "b/c.txt": "two\n"})
+    assert GIT.snapshot(origin.remote, sha) == GIT.snapshot(origin.remote, sha)
+
+
+def test_a_snapshot_keeps_modes_and_inner_links_only(origin: Origin) -> None:
+    origin.commit({"d/run.sh": "#!/bin/sh\n", "a.txt": "one\n"})
+    (origin.work / "d/run.sh").chmod(0o755)
+    links = {
+        "d/in": "../a.txt",
+        "d/here": "run.sh",
+        "out": "../secret",
+        "d/deep": "../../secret",
+        "absolute": "/etc/passwd",
+        "twisted": "d/../../secret",
+    }
+    for name, target in links.items():
+        (origin.work / name).symlink_to(target)
+    found = members(GIT.snapshot(origin.remote, origin.commit({})))
+    assert found["d/run.sh"].mode == 0o755
+    assert found["a.txt"].mode == 0o644
+    assert {name: info.linkname for name, info in found.items() if info.issym()} == {
+        "d/in": "../a.txt",
+        "d/here": "run.sh",
+    }
+    assert not {"out", "d/deep", "absolute", "twisted"} & set(found)
+
+
+def test_attributes_in_the_tree_change_nothing(origin: Origin, tmp_path: Path) -> None:
+    bait = tmp_path / "bait"
+    origin.git("config", "filter.evil.smudge", f"touch {bait}; cat")
+    origin.git("config", "filter.evil.clean", "cat")
+    sha = origin.commit(
+        {
+            "version.txt": "$Format:%H$ $Id$\n",
+            "hidden.txt": "here\n",
+            "crlf.txt": "a\r\nb\r\n",
+            ".gitattributes": ("version.txt export-subst ident\nhidden.txt export-ignore\n*.txt filter=evil -text\n"),
+        }
+    )
+    bait.unlink(missing_ok=True)
+    data = GIT.snapshot(origin.remote, sha)
+    assert content(data, "version.txt") == b"$Format:%H$ $Id$\n"
+    assert content(data, "hidden.txt") == b"here\n"
+    assert content(data, "crlf.txt") == b"a\r\nb\r\n"
+    assert not bait.exists()
+
+
+def test_a_submodule_is_an_empty_directory_and_is_not_fetched(origin: Origin) -> None:
+    sha = origin.commit({".gitmodules": '[submodule "m"]\n\tpath = m\n\turl = https://example.invalid/m\n'})
+    origin.git("update-index", "--add", "--cacheinfo", f"160000,{sha},m")
+    origin.git("commit", "--quiet", "-m", "module")
+    found = members(GIT.snapshot(origin.remote, origin.publish()))
+    assert found["m"].isdir()
+
+
+def test_a_snapshot_over_the_limit_says_both_sizes(origin: Origin) -> None:
+    sha = origin.commit({"big.bin": os.urandom(400_000)})
+    with pytest.raises(Invalid, match=r"take 0\.4 MiB, the limit is 0\.2 MiB"):
+        Git(limit=200_000).snapshot(origin.remote, sha)
+
+
+def test_a_pack_far_over_the_limit_is_not_even_stored(origin: Origin) -> None:
+    sha = origin.commit({"big.bin": os.urandom(1_000_000)})
+    with pytest.raises(Invalid, match="over the bound"):
+        Git(limit=50_000).snapshot(origin.remote, sha)
+
+
+@pytest.mark.parametrize("sha", ["HEAD", "main", "--upload-pack=touch x", "a" * 39, "A" * 40, "a" * 40 + "\n"])
+def test_only_a_full_commit_id_will_do(origin: Origin, sha: str) -> None:
+    with pytest.raises(Invalid, match="not a full commit id"):
+        GIT.snapshot(origin.remote, sha)
+
+
+def test_a_tree_id_is_not_a_commit(origin: Origin) -> None:
+    sha = origin.commit({"a.txt": "one\n"})
+    tree = GIT.tree_of(origin.remote, sha)
+    with pytest.raises((Invalid, NotFound, Unavailable)):
+        GIT.snapshot(origin.remote, tree)
+
+
+def test_an_unknown_commit_and_an_unknown_repository_are_not_found(origin: Origin, tmp_path: Path) -> None:
+    origin.commit({"a.txt": "one\n"})
+    with pytest.raises(NotFound):
+        GIT.snapshot(origin.remote, "ab" * 20)
+    with pytest.raises(NotFound):
+        GIT.snapshot(Remote(str(tmp_path / "none.git"), "", ""), "ab" * 20)
+
+
+# --- commit_patch ---------------------------------------------------------------------------------------------------
+def test_a_patch_becomes_one_commit_at_the_branch(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n", "b.txt": "b\n"})
+    sha, tree = patch(origin, base)
+    assert origin.head("agent/one") == sha
+    assert GIT.tree_of(origin.remote, sha) == tree
+    assert GIT.changed_paths(origin.remote, base, sha) == ("a.txt",)
+    origin.git("fetch", "--quiet", str(origin.bare), "agent/one")
+    shown = origin.git("show", "--no-patch", "--format=%an|%ae|%cn|%at|%P|%B", "FETCH_HEAD")
+    assert shown == f"Journeyman|{WHO[1]}|Journeyman|1700000000|{base}|why\n\nAgent-Run: r1"
+    assert content(GIT.snapshot(origin.remote, sha), "a.txt") == b"two\n"
+
+
+def test_saying_it_twice_gives_the_same_commit_once(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    assert patch(origin, base) == patch(origin, base)
+
+
+def test_the_same_words_elsewhere_give_the_same_commit(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    assert patch(origin, base, "agent/one") == patch(origin, base, "agent/two")
+
+
+def test_work_of_others_at_the_branch_stays(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    theirs = origin.commit({"theirs.txt": "x\n"}, to="agent/one")
+    with pytest.raises(Stale, match=theirs):
+        patch(origin, base)
+    assert origin.head("agent/one") == theirs
+
+
+def test_a_branch_that_appears_during_the_push_stays(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    theirs = origin.commit({"theirs.txt": "x\n"}, to="theirs")
+    # The remote's own hook plays the person who is faster: it creates the branch after git looked and before it writes.
+    hook = origin.bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nunset GIT_QUARANTINE_PATH\ngit update-ref refs/heads/agent/one {theirs}\n")
+    hook.chmod(0o755)
+    with pytest.raises(Stale, match=theirs):
+        patch(origin, base)
+    assert origin.head("agent/one") == theirs
+
+
+def test_a_refusing_remote_is_denied(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    hook = origin.bare / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'this branch is protected' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    with pytest.raises(Denied, match="protected"):
+        patch(origin, base)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"", "apply"),
+        (b"no patch at all\n", "apply"),
+        (PATCH.replace(b"-one", b"-other"), "apply"),
+        (PATCH.replace(b"a.txt", b"../a.txt"), "apply"),
+        (PATCH.replace(b"a.txt", b".git/config"), "apply"),
+        (PATCH.replace(b"a.txt", b"missing.txt"), "apply"),
+        (b"diff --git a/n b/n\nnew file mode 100644\n--- /dev/null\n+++ b/.git/hooks/x\n@@ -0,0 +1 @@\n+x\n", "apply"),
+        (PATCH.replace(b"+two", b"+one"), "changes nothing"),
+    ],
+)
+def test_a_patch_that_does_not_fit_is_refused(origin: Origin, text: bytes, reason: str) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    with pytest.raises(PatchRefused, match=reason):
+        patch(origin, base, patch=text)
+    with pytest.raises(subprocess.CalledProcessError):
+        origin.head("agent/one")
+
+
+def test_a_patch_may_add_remove_and_change_modes(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n", "b.txt": "b\n"})
+    text = (
+        b"diff --git a/a.txt b/a.txt\nold mode 100644\nnew mode 100755\n"
+        b"diff --git a/b.txt b/b.txt\ndeleted file mode 100644\n--- a/b.txt\n+++ /dev/null\n@@ -1 +0,0 @@\n-b\n"
+        b"diff --git a/c/d.txt b/c/d.txt\nnew file mode 100644\n--- /dev/null\n+++ b/c/d.txt\n@@ -0,0 +1 @@\n+new\n"
+    )
+    sha, _ = patch(origin, base, patch=text)
+    assert GIT.changed_paths(origin.remote, base, sha) == ("a.txt", "b.txt", "c/d.txt")
+    assert members(GIT.snapshot(origin.remote, sha))["a.txt"].mode == 0o755
+
+
+def test_attributes_do_not_touch_what_a_patch_writes(origin: Origin, tmp_path: Path) -> None:
+    base = origin.commit({"a.txt": "one\n", ".gitattributes": "*.txt eol=crlf filter=evil merge=evil diff=evil\n"})
+    sha, _ = patch(origin, base)
+    assert content(GIT.snapshot(origin.remote, sha), "a.txt") == b"two\n"
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["", "-x", "a b", "a..b", "a/", "/a", ".a", "a.lock", "a~1", "a:b", "a\nb", "x/.y", "x//y", "a.", "@{u}", "HEAD^"],
+)
+def test_a_branch_name_that_git_would_misread_is_refused(origin: Origin, branch: str) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    with pytest.raises(Invalid, match="not a branch name"):
+        patch(origin, base, branch)
+
+
+def test_a_message_that_git_refuses_is_invalid(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    with pytest.raises(Invalid):
+        patch(origin, base, message="a\0b")
+
+
+def test_sha256_repositories_work_too(tmp_path: Path) -> None:
+    origin = Origin.__new__(Origin)
+    origin.bare, origin.work = tmp_path / "o.git", tmp_path / "w"
+    origin._run(tmp_path, "init", "--quiet", "--bare", "--object-format=sha256", "--initial-branch=main", "o.git")
+    origin._run(tmp_path, "init", "--quiet", "--object-format=sha256", "--initial-branch=main", "w")
+    origin.remote = Remote(str(origin.bare), "", "")
+    base = origin.commit({"a.txt": "one\n"})
+    assert len(base) == 64
+    sha, _ = patch(origin, base)
+    assert origin.head("agent/one") == sha
+
+
+# --- the remote's address and credential ----------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    "url", ["ssh://x/y", "git://x/y", "ext::sh -c id", "file:///x", "x@y:z", "http://u:p@localhost/x", "relative", ""]
+)
+def test_other_transports_are_refused(url: str) -> None:
+    with pytest.raises(Invalid):
+        GIT.tree_of(Remote(url, "", ""), "ab" * 20)
+
+
+def test_nobody_at_the_address_is_unavailable_and_the_secret_stays_out_of_it() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        remote = Remote(f"http://127.0.0.1:{taken.getsockname()[1]}/x.git", "x-access-token", "s3cr3t-token")
+        with pytest.raises(Unavailable) as caught:
+            GIT.tree_of(remote, "ab" * 20)
+    assert "s3cr3t-token" not in str(caught.value)
+
+
+def test_a_deaf_remote_costs_no_more_than_the_deadline(deaf: str) -> None:
+    with pytest.raises(Unavailable, match="did not end within"):
+        GIT.tree_of(Remote(deaf, "u", "p"), "ab" * 20, seconds=1.0)
+
+
+def test_no_time_at_all_is_unavailable(origin: Origin) -> None:
+    with pytest.raises(Unavailable, match="no time"):
+        GIT.tree_of(origin.remote, "ab" * 20, seconds=0.0)
+
+
+def test_changed_paths_names_both_ends_of_a_move(origin: Origin) -> None:
+    base = origin.commit({"old/name.txt": "a long enough text to be seen as a move\n"})
+    (origin.work / "new").mkdir()
+    origin.git("mv", "old/name.txt", "new/name.txt")
+    sha = origin.commit({})
+    assert GIT.changed_paths(origin.remote, base, sha) == ("new/name.txt", "old/name.txt")
+    assert GIT.changed_paths(origin.remote, base, base) == ()
+
+
+def test_nothing_is_left_in_the_temporary_directory(origin: Origin, tmp_path: Path) -> None:
+    sha = origin.commit({"a.txt": "one\n"})
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    git = Git(scratch=scratch)
+    git.snapshot(origin.remote, sha)
+    with pytest.raises(NotFound):
+        git.snapshot(replace(origin.remote, url=str(tmp_path / "none")), sha)
+    assert list(scratch.iterdir()) == []
