@@ -89,11 +89,15 @@ def _wait(deps: Broker, book: RunBook, run: Run) -> float | None:
     """Look again by the clock while a change is open: a webhook may have been lost."""
     if run.published is None:
         return None
+    now = deps.time.now()
+    due: float = run.looked_at + POLL_SECONDS * (1 << min(run.refusals, 6))
+    if now < due:
+        return due
     if run.merge_refused is not None:
         book.write(f.Woken("the clock"))
     else:
         land.glance(deps, book)
-    return deps.time.now() + POLL_SECONDS * 2 ** min(run.refusals, 6)
+    return now + POLL_SECONDS
 
 
 def _store_source(deps: Broker, book: RunBook) -> None:

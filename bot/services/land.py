@@ -91,7 +91,7 @@ def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
 
 
 def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
-    """Look once more; with the permit for exactly this head, merge it, and compare what landed with the approved."""
+    """Look once more; with the permit for exactly this head, merge it and compare what landed with it."""
     fresh = _look(deps, book.run)
     if not isinstance(fresh, f.Judged) or fresh.state != "approved":
         book.write(fresh)

@@ -1,0 +1,46 @@
+"""Structured logs: one JSON object a line on standard error, with every known secret taken out."""
+
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+HIDDEN = "[secret]"
+
+
+def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., None]:
+    """Return `log(event, **fields)` for a zone; `level` is debug, info, warning or error."""
+    bound = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _redact(secrets),
+            structlog.processors.JSONRenderer(ensure_ascii=True),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+    ).bind(zone=zone)
+
+    def log(event: str, **fields: object) -> None:
+        bound.info(event, **fields)
+
+    return log
+
+
+def _redact(secrets: tuple[str, ...]) -> structlog.typing.Processor:
+    known = sorted((secret for secret in secrets if secret), key=len, reverse=True)
+
+    def clean(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        for secret in known:
+            value = value.replace(secret, HIDDEN)
+        return value
+
+    def process(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {key: clean(value) for key, value in event.items()}
+
+    return process

@@ -1,0 +1,172 @@
+"""Wiring of the zones that `bot` holds: the only place, with `workers.bootstrap`, that names concrete classes."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.adapters.artifacts_sql import SqlArtifacts
+from bot.adapters.clock import SystemTime
+from bot.adapters.database import Database
+from bot.adapters.git import HostGit
+from bot.adapters.jobs_sql import SqlJobs
+from bot.adapters.keys import FileKeys, load_public, make_keys
+from bot.adapters.ledger_sql import SqlLedger
+from bot.adapters.logs import logger
+from bot.adapters.memo_sql import SqlMemo
+from bot.adapters.migrations import upgrade
+from bot.adapters.queue import CeleryQueue, NoQueue, celery_app
+from bot.adapters.slack import SlackNotifier
+from bot.config import Settings, guard, load
+from bot.domain.envelope import Zone
+from bot.domain.errors import ConfigError, PolicyError
+from bot.forges.registry import forge_for
+from bot.policy.load import LoadedPolicy
+from bot.policy.load import load as load_policy
+from bot.ports import Forge, Queue
+from bot.services.deps import Broker
+from bot.services.work import Runner
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Everything that lives in the database, opened in the name of one zone."""
+
+    database: Database
+    ledger: SqlLedger
+    jobs: SqlJobs
+    artifacts: SqlArtifacts
+    memo: SqlMemo
+    keys: FileKeys
+    time: SystemTime
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """What the web process is given."""
+
+    store: Store
+    queue: Queue
+    secrets: tuple[str, ...]
+    max_body: int
+    queue_configured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerZone:
+    """What the broker's worker is given."""
+
+    deps: Broker
+    store: Store
+    queue: Queue
+    runner: Runner
+    resend_seconds: float
+
+
+def open_store(settings: Settings, zone: Zone) -> Store:
+    """Open the database for a zone, bringing it up to date and making signing keys where there are none."""
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if settings.keys_dir is None:
+        make_keys(settings.keys)
+    upgrade(settings.database)
+    keys = FileKeys(zone, settings.keys / f"{zone.value}.key", load_public(settings.keys))
+    database, time = Database(settings.database), SystemTime()
+    return Store(
+        database=database,
+        ledger=SqlLedger(database, keys, time),
+        jobs=SqlJobs(database, time),
+        artifacts=SqlArtifacts(database),
+        memo=SqlMemo(database),
+        keys=keys,
+        time=time,
+    )
+
+
+def open_ledger() -> tuple[Database, FileKeys]:
+    """Return the installation's database and the broker's keys, for the audit commands."""
+    store = open_store(load(), Zone.BROKER)
+    return store.database, store.keys
+
+
+def queue_for(settings: Settings) -> Queue:
+    """Return the wake-up channel: Celery where a broker is configured, none otherwise."""
+    return CeleryQueue(celery_app(settings.redis_url)) if settings.redis_url else NoQueue()
+
+
+def receiver(settings: Settings) -> Receiver:
+    """Wire the receiver; raises ConfigError for a credential of another zone or where no webhook secret is set."""
+    guard(Zone.RECEIVER, settings)
+    secrets = (settings.github_webhook_secret, settings.github_webhook_secret_previous)
+    given = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
+    if not all(given) or not given:
+        raise ConfigError("set JOURNEYMAN_GITHUB_WEBHOOK_SECRET (or ..._FILE) to the secret of the forge's webhook")
+    store = open_store(settings, Zone.RECEIVER)
+    return Receiver(store, queue_for(settings), given, settings.max_body_bytes, bool(settings.redis_url))
+
+
+def broker(settings: Settings, queue: Queue) -> BrokerZone:
+    """Wire the broker; raises ConfigError where no forge token is set."""
+    guard(Zone.BROKER, settings)
+    if settings.github_token is None:
+        raise ConfigError("set JOURNEYMAN_GITHUB_TOKEN (or ..._FILE) to a token that may read and write the repository")
+    policies = policies_of(settings)
+    policies(settings.policy)
+    store = open_store(settings, Zone.BROKER)
+    deps = Broker(
+        ledger=store.ledger,
+        artifacts=store.artifacts,
+        git=HostGit(),
+        forges={"github": _github(settings)},
+        time=store.time,
+        policies=policies,
+        policy_name=settings.policy,
+        author=(settings.author_name, settings.author_email),
+        chat=_chat(settings),
+    )
+    runner = Runner(
+        store.jobs, queue, store.time, settings.lease_seconds, logger(settings.log_level, settings.secrets(), "broker")
+    )
+    return BrokerZone(deps, store, queue, runner, settings.resend_seconds)
+
+
+def _github(settings: Settings) -> Forge:
+    assert settings.github_token is not None
+    return forge_for(
+        "github",
+        settings.github_token.get_secret_value(),
+        url=settings.github_url,
+        bot_login=settings.bot_login or None,
+        pacing=settings.github_pacing,
+    )
+
+
+def _chat(settings: Settings) -> SlackNotifier | None:
+    if settings.slack_token is None:
+        return None
+    if not settings.slack_channel:
+        raise ConfigError("JOURNEYMAN_SLACK_TOKEN is set; set JOURNEYMAN_SLACK_CHANNEL to the channel's id as well")
+    return SlackNotifier(settings.slack_token.get_secret_value(), settings.slack_channel, url=settings.slack_url)
+
+
+def policies_of(settings: Settings) -> Callable[[str], LoadedPolicy]:
+    """Return a reader of named policies; only the installation's own setting may name a file by its path."""
+
+    def read(name: str) -> LoadedPolicy:
+        path = policy_file(name, trusted=name == settings.policy)
+        try:
+            return load_policy(path.read_text(encoding="utf-8"), name)
+        except (OSError, UnicodeDecodeError) as error:
+            raise PolicyError(f"there is no policy {name!r}: {error}") from None
+
+    return read
+
+
+def policy_file(name: str, *, trusted: bool) -> Path:
+    """Return the file of a policy; raises PolicyError for a name that is none."""
+    if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,60}", name):
+        here = Path(__file__).parent
+        packaged = here / "policies"
+        return (packaged if packaged.is_dir() else here.parent / "policies") / f"{name}.yml"
+    if trusted:
+        return Path(name)
+    raise PolicyError(f"{name[:100]!r} does not name a policy of this installation; try default or solo")

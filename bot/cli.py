@@ -1,5 +1,0 @@
-"""The command `journeyman`."""
-
-
-def main() -> None:
-    """Run the command line."""

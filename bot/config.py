@@ -1,0 +1,154 @@
+"""Settings: the only reader of the environment.
+
+Every setting is a variable `JOURNEYMAN_<NAME>`, or `JOURNEYMAN_<NAME>_FILE` naming a file that holds the value;
+`OPENAI_API_KEY` and `ANTHROPIC_API_KEY` keep the names that their vendors gave them.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from bot.domain.envelope import Zone
+from bot.domain.errors import ConfigError
+
+PREFIX = "JOURNEYMAN_"
+VENDOR_KEYS = {"OPENAI_API_KEY": "openai_api_key", "ANTHROPIC_API_KEY": "anthropic_api_key"}
+
+OWNED: dict[Zone, frozenset[str]] = {
+    Zone.RECEIVER: frozenset({"github_webhook_secret", "github_webhook_secret_previous"}),
+    Zone.BROKER: frozenset({"github_token", "slack_token"}),
+    Zone.AGENT: frozenset({"model_api_key", "openai_api_key", "anthropic_api_key"}),
+}
+
+
+class Settings(BaseModel):
+    """Everything that can be set, with defaults that work on one machine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data_dir: Path = Field(default_factory=lambda: _state_home() / "journeyman")
+    database_url: str = ""
+    redis_url: str = ""
+    keys_dir: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    github_url: str = "https://api.github.com"
+    github_token: SecretStr | None = None
+    github_webhook_secret: SecretStr | None = None
+    github_webhook_secret_previous: SecretStr | None = None
+    github_pacing: bool = True
+    bot_login: str = ""
+    author_name: str = "journeyman[bot]"
+    author_email: str = "journeyman[bot]@users.noreply.github.com"
+
+    slack_url: str = "https://slack.com/api/"
+    slack_token: SecretStr | None = None
+    slack_channel: str = ""
+
+    model_url: str = ""
+    model_api: Literal["openai", "anthropic"] = "openai"
+    model: str = ""
+    model_api_key: SecretStr | None = None
+    openai_api_key: SecretStr | None = None
+    anthropic_api_key: SecretStr | None = None
+
+    engines: bool = True
+    policy: str = "default"
+    sandbox_python: str = ""
+    task_seconds: Annotated[float, Field(ge=5, le=7200)] = 300.0
+    max_body_bytes: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 25 * 1024 * 1024
+    lease_seconds: Annotated[float, Field(ge=1, le=600)] = 20.0
+    sweep_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    resend_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
+
+    @property
+    def database(self) -> str:
+        """The database's address; SQLite in the data directory when none is given."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'journeyman.db'}"
+
+    @property
+    def keys(self) -> Path:
+        """The directory of the zones' signing keys."""
+        return self.keys_dir or self.data_dir / "keys"
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret value, for the log's redaction."""
+        values = [getattr(self, name) for names in OWNED.values() for name in names]
+        return tuple(value.get_secret_value() for value in values if value is not None)
+
+
+class ZoneRefused(ConfigError):
+    """A zone was given a credential that belongs to another one."""
+
+
+def _state_home() -> Path:
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises ConfigError naming the variable that cannot work."""
+    values = _values(os.environ if environ is None else environ)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = str(first["loc"][0]) if first["loc"] else "?"
+        raise ConfigError(f"{variable(name)}: {first['msg']}") from None
+
+
+def _values(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        key = variable(name)
+        plain, file = environ.get(key), environ.get(f"{key}_FILE")
+        if plain and file:
+            raise ConfigError(f"{key} and {key}_FILE are both set; keep one of them")
+        if file:
+            values[name] = _content(f"{key}_FILE", file)
+        elif plain:
+            values[name] = plain
+    return values
+
+
+def _content(key: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{key}: cannot read {path}: {error}") from None
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    vendor = {setting: key for key, setting in VENDOR_KEYS.items()}
+    return vendor.get(name, PREFIX + name.upper())
+
+
+def guard(zone: Zone | None, settings: Settings) -> None:
+    """Refuse to start a zone that was given another zone's credential; None is a process that needs none at all.
+
+    Raises ZoneRefused naming the variable and the zone that it belongs to.
+    """
+    for owner, names in OWNED.items():
+        if owner is zone:
+            continue
+        for name in sorted(names):
+            if getattr(settings, name) is not None:
+                who = zone.value if zone is not None else "beat"
+                raise ZoneRefused(
+                    f"the {who} zone was given {variable(name)}, which belongs to the {owner.value} zone alone; "
+                    f"start it without that variable (`journeyman up` hands out each zone's own)"
+                )
+
+
+def environment_for(zone: Zone | None, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment to start a zone with: all of this one but the credentials of other zones."""
+    source = dict(os.environ if environ is None else environ)
+    for owner, names in OWNED.items():
+        if owner is not zone:
+            for name in names:
+                source.pop(variable(name), None)
+                source.pop(f"{variable(name)}_FILE", None)
+    return source

@@ -1,0 +1,62 @@
+"""Wiring of the agent zone, the only one that names sandbox, engines and models."""
+
+from dataclasses import dataclass
+
+from bot.adapters.logs import logger
+from bot.bootstrap import Store, open_store
+from bot.config import Settings, guard
+from bot.domain.envelope import Zone
+from bot.ports import Queue
+from bot.services.work import Runner
+from workers.executor import Executor
+from workers.models.router import ModelSettings
+from workers.sandbox.bubblewrap import BubblewrapSandbox
+
+
+@dataclass(frozen=True, slots=True)
+class AgentZone:
+    """What the agent's worker is given."""
+
+    executor: Executor
+    store: Store
+    queue: Queue
+    runner: Runner
+
+
+def agent(settings: Settings, queue: Queue) -> AgentZone:
+    """Wire the agent zone; raises SandboxUnavailable, with the fix, where no sandbox can be had."""
+    guard(Zone.AGENT, settings)
+    sandbox = BubblewrapSandbox(python=settings.sandbox_python or None)
+    sandbox.check()
+    store = open_store(settings, Zone.AGENT)
+    executor = Executor(
+        ledger=store.ledger,
+        artifacts=store.artifacts,
+        memo=store.memo,
+        time=store.time,
+        sandbox=sandbox,
+        models=model_settings(settings),
+        engines=settings.engines,
+        seconds=settings.task_seconds,
+    )
+    runner = Runner(
+        store.jobs, queue, store.time, settings.lease_seconds, logger(settings.log_level, settings.secrets(), "agent")
+    )
+    return AgentZone(executor, store, queue, runner)
+
+
+def model_settings(settings: Settings) -> ModelSettings:
+    """Return what the model gateway needs of the settings."""
+
+    def value(name: str) -> str:
+        secret = getattr(settings, name)
+        return secret.get_secret_value() if secret is not None else ""
+
+    return ModelSettings(
+        url=settings.model_url,
+        api=settings.model_api,
+        name=settings.model,
+        api_key=value("model_api_key"),
+        openai_key=value("openai_api_key"),
+        anthropic_key=value("anthropic_api_key"),
+    )

@@ -1,0 +1,125 @@
+"""Execute one task of a run in the agent zone: workspace, engine or agent, proof, patch, facts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bot.domain import facts as f
+from bot.domain.errors import Conflict, JourneymanError
+from bot.domain.graph import Task
+from bot.domain.run import MAX_ATTEMPTS, Run
+from bot.ports import Artifacts, Job, Ledger, Memo, Sandbox, Time
+from bot.services.books import RunBook
+from workers.agents.planner import TemplatePlanner
+from workers.models.router import ModelSettings, candidates_from
+from workers.solvers import AgentSolver, RepairSolver, Solved, Solver, Unsolved
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """Everything that a task needs; `seconds` bounds one task."""
+
+    ledger: Ledger
+    artifacts: Artifacts
+    memo: Memo
+    time: Time
+    sandbox: Sandbox
+    models: ModelSettings
+    engines: bool
+    seconds: float
+    planner: TemplatePlanner = field(default_factory=TemplatePlanner)
+
+    def execute(self, run: str, task: str) -> Sequence[Job]:
+        """Draft the plan (`plan/GENERATION`) or execute a task (`TASK/GENERATION`); returns jobs to send.
+
+        Nothing happens when the run has moved on: the task is done, the run is stopped or begun anew.
+        """
+        name, generation = _split(task)
+        book = RunBook(self.ledger, self.time, run, cause=f"execute:{task}")
+        if book.run.terminal or book.run.generation != generation:
+            return ()
+        if name == "plan":
+            self._plan(book)
+        else:
+            self._task(book, name, generation)
+        return book.wished
+
+    def bury(self, run: str, task: str, reason: str) -> Sequence[Job]:
+        """Record that a task failed again and again."""
+        name, generation = _split(task)
+        book = RunBook(self.ledger, self.time, run, cause=f"execute:{task}")
+        if _is_open(book.run, name, generation):
+            self._end(book, generation, f.TaskFailed(name, book.run.attempts.get(name, 0), "internal", reason[:1000]))
+        return book.wished
+
+    def _plan(self, book: RunBook) -> None:
+        run = book.run
+        if run.draft is not None or run.source is None:
+            return
+        model = bool(candidates_from(self.models))
+        try:
+            plan = self.planner.plan(
+                run.id,
+                run.intent,
+                base_sha=run.source.base_sha,
+                engines=self.engines,
+                model=model,
+                seconds=self.seconds,
+            )
+        except JourneymanError as error:
+            book.write(f.TaskFailed("plan", 1, "no_solver", str(error)))
+            return
+        book.write(f.PlanDrafted(plan))
+
+    def _task(self, book: RunBook, name: str, generation: int) -> None:
+        run = book.run
+        if not _is_open(run, name, generation) or run.source is None or run.planned is None:
+            return
+        task = run.planned.plan.graph.get(name)
+        attempt = run.attempts.get(name, 0) + 1
+        if attempt > MAX_ATTEMPTS:
+            crashed = f"the worker died {MAX_ATTEMPTS} times while working on it"
+            self._end(book, generation, f.TaskFailed(name, attempt - 1, "crashed", crashed))
+            return
+        book.write(f.TaskStarted(name, attempt))
+        self._end(book, generation, self._solve(book, task, attempt))
+
+    def _end(self, book: RunBook, generation: int, outcome: f.TaskDone | f.TaskFailed) -> None:
+        """Write a task's outcome whatever else happened, unless the task is no longer open."""
+        for _ in range(20):
+            book.reload()
+            if not _is_open(book.run, outcome.task, generation):
+                return None
+            try:
+                return book.write(outcome)
+            except Conflict:
+                continue
+        raise Conflict(f"{book.run.id}: lost 20 races in a row")
+
+    def _solve(self, book: RunBook, task: Task, attempt: int) -> f.TaskDone | f.TaskFailed:
+        assert book.run.source is not None
+        tar = self.artifacts.get(book.run.source.digest)
+        solved = self._solver(book, task).solve(tar, book.run.intent, task)
+        match solved:
+            case Solved(patch, evidence):
+                return f.TaskDone(task.id, attempt, self.artifacts.put(patch), evidence)
+            case Unsolved(code, reason):
+                return f.TaskFailed(task.id, attempt, code, reason[:4000])
+
+    def _solver(self, book: RunBook, task: Task) -> Solver:
+        match task.solver:
+            case "repair":
+                return RepairSolver(self.sandbox)
+            case "agent":
+                scope = f"{book.run.id}/{task.id}/{book.run.generation}"
+                return AgentSolver(self.sandbox, candidates_from(self.models), self.memo, scope, book.record)
+
+
+def _is_open(run: Run, name: str, generation: int) -> bool:
+    if run.terminal or run.generation != generation:
+        return False
+    return run.draft is None if name == "plan" else name not in run.done and name not in run.lost
+
+
+def _split(task: str) -> tuple[str, int]:
+    name, _, generation = task.rpartition("/")
+    return name, int(generation)
