@@ -1,0 +1,109 @@
+"""Webhook bodies as GitHub sends them, handed to the sender."""
+
+from typing import Any
+
+from bot.devforge.gitrepo import Commit, stamp
+from bot.devforge.model import CheckRun, Comment, Issue, Label, Repository, Status, User
+from bot.devforge.shapes import changes, checks, issues, people, repos
+from bot.devforge.world import World
+
+Json = dict[str, Any]
+
+
+def send(world: World, repo: Repository, event: str, sender: User, body: Json) -> None:
+    """Add repository and sender to a body and queue it."""
+    about = {"repository": repos.repository(world, repo), "sender": people.simple_user(world, sender)}
+    world.emit(repo, event, {**body, **about})
+
+
+def issue(world: World, repo: Repository, one: Issue, action: str, by: User, label: Label | None = None) -> None:
+    """Tell that an issue was opened, closed, reopened, edited, labeled or unlabeled."""
+    body: Json = {"action": action, "issue": issues.issue(world, repo, one)}
+    if label:
+        body["label"] = issues.label(world, repo, label)
+    send(world, repo, "issues", by, body)
+
+
+def comment(world: World, repo: Repository, one: Issue, said: Comment, action: str, by: User) -> None:
+    """Tell that a comment was created or edited."""
+    body: Json = {
+        "action": action,
+        "issue": issues.issue(world, repo, one),
+        "comment": issues.comment(world, repo, one, said),
+    }
+    if action == "edited":
+        body["changes"] = {"body": {"from": ""}}
+    send(world, repo, "issue_comment", by, body)
+
+
+def change(world: World, repo: Repository, one: Issue, facts: changes.Facts, body: Json, by: User) -> None:
+    """Tell what happened to a change; `body` has the action and what goes with it."""
+    full = changes.full_change(world, repo, one, facts)
+    send(world, repo, "pull_request", by, {"number": one.number, "pull_request": full, **body})
+
+
+def check(world: World, repo: Repository, one: CheckRun, action: str) -> None:
+    """Tell that a check run was created or completed."""
+    run = checks.hook_check_run(world, repo, one)
+    send(world, repo, "check_run", world.bot(one.app), {"action": action, "check_run": run})
+
+
+def status(world: World, repo: Repository, one: Status) -> None:
+    """Tell that a commit status was set."""
+    commit = repos.commit(world, repo, repo.git.commit(one.sha))
+    tips = [ref.removeprefix("refs/heads/") for ref, sha in repo.git.refs("refs/heads/").items() if sha == one.sha]
+    body = {
+        "id": one.id,
+        "sha": one.sha,
+        "name": repo.full_name,
+        "avatar_url": None,
+        "target_url": one.target_url,
+        "context": one.context,
+        "description": one.description,
+        "state": one.state,
+        "commit": commit,
+        "branches": [repos.short_branch(world, repo, name, one.sha) for name in tips],
+        "created_at": stamp(one.created),
+        "updated_at": stamp(one.created),
+    }
+    send(world, repo, "status", one.creator, body)
+
+
+_NONE = "0" * 40
+
+
+def push(world: World, repo: Repository, ref: str, old: str | None, new: str | None, by: User) -> None:
+    """Tell that a branch or tag moved."""
+    rows = [_commit(world, repo, one) for one in reversed(repo.git.log(new, old, limit=20))] if new else []
+    page = repos.html(world, repo)
+    body = {
+        "ref": ref,
+        "before": old or _NONE,
+        "after": new or _NONE,
+        "base_ref": None,
+        "compare": f"{page}/compare/{(old or _NONE)[:12]}...{(new or _NONE)[:12]}",
+        "created": old is None,
+        "deleted": new is None,
+        "forced": bool(old and new and not repo.git.is_ancestor(old, new)),
+        "commits": rows,
+        "head_commit": _commit(world, repo, repo.git.commit(new)) if new else None,
+        "pusher": {"name": by.login, "email": world.person(by).email},
+    }
+    send(world, repo, "push", by, body)
+
+
+def _commit(world: World, repo: Repository, one: Commit) -> Json:
+    files = repo.git.names(one.parents[0] if one.parents else None, one.sha)
+    person = {"author": one.author, "committer": one.committer}
+    return {
+        "id": one.sha,
+        "tree_id": one.tree,
+        "distinct": True,
+        "message": one.message.rstrip("\n"),
+        "timestamp": stamp(one.committer.at),
+        "url": f"{repos.html(world, repo)}/commit/{one.sha}",
+        **{key: {"name": who.name, "email": who.email} for key, who in person.items()},
+        "added": [path for letter, path in files if letter == "A"],
+        "removed": [path for letter, path in files if letter == "D"],
+        "modified": [path for letter, path in files if letter not in "AD"],
+    }

@@ -1,0 +1,108 @@
+"""The Flask application: all rooms, and what is the same for every REST answer (faults, limits, ETags, headers)."""
+
+import time
+from collections.abc import Callable
+
+from flask import Blueprint, Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from bot.devforge import admin, githttp, pages, slack
+from bot.devforge.call import Problem, answer, bearer, with_etag
+from bot.devforge.faults import Fault
+from bot.devforge.limits import budget, write_headers
+from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
+from bot.devforge.webhooks import Sender
+from bot.devforge.world import World
+
+Observer = Callable[[Response], None]
+_LARGEST = 300 * 1024 * 1024
+_LONGEST_HANG = 60.0
+
+
+def create_app(world: World, sender: Sender, control: admin.Control, observers: list[Observer]) -> Flask:
+    """Build the application that serves a world. Observers see every REST answer inside its request."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = _LARGEST
+    app.url_map.merge_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["devforge"] = world
+    app.extensions["devforge-sender"] = sender
+    app.extensions["devforge-control"] = control
+    api = Blueprint("api", __name__, url_prefix="/api/v3")
+    for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
+        api.register_blueprint(rest.room)
+    for room in (api, githttp.room, slack.room, admin.room, pages.room):
+        app.register_blueprint(room)
+    app.register_error_handler(Problem, lambda problem: problem.response())
+    app.register_error_handler(HTTPException, _http_error)
+    app.before_request(lambda: _before(world))
+    app.after_request(lambda response: _after(observers, response))
+    return app
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/v3/")
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    """Turn the framework's errors into GitHub's on the REST side: no route, or not with this method, is 404."""
+    if not _is_api():
+        return error
+    code = error.code or 500
+    return Problem(404, "Not Found").response() if code == 405 else Problem(code, error.name).response()
+
+
+def _before(world: World) -> Response | None:
+    fault = None
+    if not request.path.startswith("/_dev/"):
+        fault = world.faults.take(request.method, request.path)
+    g.fault = fault
+    if fault and fault.hang:
+        world.faults.stopping.wait(min(fault.hang, _LONGEST_HANG))
+    if fault and fault.status and not fault.after_effect:
+        g.fault_answered = True
+        return fault_answer(fault)
+    if _is_api():
+        cost = 0 if request.path.endswith("/rate_limit") else 1
+        g.rate = budget(world, bearer() or request.remote_addr or "", spend=cost)
+        if g.rate.exhausted:
+            return Problem(403, "API rate limit exceeded.").response()
+    return None
+
+
+def fault_answer(fault: Fault) -> Response:
+    """Write the error of a fault the way GitHub words it."""
+    words = {401: "Bad credentials", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Validation Failed"}
+    message = words.get(fault.status, "Server Error")
+    if fault.status in (403, 429) and fault.retry_after is not None:
+        message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+    response = Problem(fault.status, message).response()
+    if fault.retry_after is not None:
+        response.headers["Retry-After"] = str(fault.retry_after)
+    return response
+
+
+def _after(observers: list[Observer], response: Response) -> Response:
+    fault: Fault | None = g.get("fault")
+    if fault and fault.status and not g.get("fault_answered"):
+        response = fault_answer(fault)
+    if _is_api():
+        if fault is None:
+            response = with_etag(response)
+        if "rate" in g:
+            write_headers(response, g.rate)
+        response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+        response.headers["X-GitHub-Request-Id"] = f"{time.monotonic_ns():X}"
+        for observer in observers:
+            observer(response)
+    if fault and fault.truncate:
+        return _truncated(response)
+    return response
+
+
+def _truncated(response: Response) -> Response:
+    """Promise the whole body and send half of it."""
+    data = response.get_data() or answer({}).get_data()
+    cut = Response(iter([data[: len(data) // 2]]), response.status_code, response.headers)
+    cut.headers["Content-Length"] = str(len(data))
+    return cut

@@ -1,0 +1,238 @@
+"""What a forge holds: plain records that `acts` changes and `shapes` writes down. Times are seconds since the epoch."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bot.devforge.gitrepo import GitRepo
+from bot.domain.change import Role
+
+
+@dataclass(slots=True)
+class User:
+    """A person or, with `app` set to the app's slug, a bot; a bot's login ends in `[bot]`."""
+
+    id: int
+    login: str
+    created: float
+    app: str | None = None
+
+    @property
+    def is_bot(self) -> bool:
+        return self.app is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A credential. `access` caps what it may do below the role of its user."""
+
+    value: str
+    user: User
+    access: Role
+
+
+@dataclass(slots=True)
+class Label:
+    """A label of a repository."""
+
+    id: int
+    name: str
+    color: str = "ededed"
+    description: str = ""
+
+
+@dataclass(slots=True)
+class Reaction:
+    """A reaction of one user to one comment."""
+
+    id: int
+    user: User
+    content: str
+    created: float
+
+
+@dataclass(slots=True)
+class Comment:
+    """A comment on an issue or a change."""
+
+    id: int
+    author: User
+    body: str
+    created: float
+    updated: float
+    reactions: list[Reaction] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """One line of an issue's history, such as `labeled` or `closed`."""
+
+    id: int
+    kind: str
+    actor: User
+    at: float
+    label: Label | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review of a change."""
+
+    id: int
+    author: User
+    body: str
+    state: str
+    commit: str
+    at: float
+
+
+@dataclass(slots=True)
+class ChangePart:
+    """What an issue has more of when it is a change (a pull request) between two branches of one repository."""
+
+    id: int
+    head: str
+    base: str
+    head_sha: str
+    base_sha: str
+    draft: bool = False
+    merged_at: float | None = None
+    merged_by: User | None = None
+    merged_sha: str | None = None
+    reviews: list[Review] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Issue:
+    """An issue, or a change when `change` is set; both share one row of numbers."""
+
+    id: int
+    number: int
+    title: str
+    body: str
+    author: User
+    created: float
+    updated: float
+    state: Literal["open", "closed"] = "open"
+    closed: float | None = None
+    closed_by: User | None = None
+    labels: list[str] = field(default_factory=list)
+    comments: list[Comment] = field(default_factory=list)
+    history: list[Happened] = field(default_factory=list)
+    change: ChangePart | None = None
+
+
+@dataclass(slots=True)
+class CheckRun:
+    """A check run on a commit, by an app."""
+
+    id: int
+    sha: str
+    name: str
+    app: str
+    started: float
+    status: str = "queued"
+    conclusion: str | None = None
+    completed: float | None = None
+    external_id: str = ""
+    details_url: str = ""
+    title: str | None = None
+    summary: str | None = None
+    text: str | None = None
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A commit status."""
+
+    id: int
+    sha: str
+    context: str
+    state: str
+    description: str | None
+    target_url: str | None
+    creator: User
+    created: float
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One attempt to send one webhook and what came of it; `code` 0 means that no answer came."""
+
+    id: int
+    guid: str
+    event: str
+    action: str | None
+    body: bytes
+    at: float
+    redelivery: bool = False
+    duration: float = 0.0
+    status: str = "pending"
+    code: int = 0
+    sent_headers: dict[str, str] = field(default_factory=dict)
+    got_headers: dict[str, str] = field(default_factory=dict)
+    got_body: str = ""
+
+
+@dataclass(slots=True)
+class Hook:
+    """A webhook of a repository; the latest thousand deliveries are kept."""
+
+    id: int
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    created: float
+    active: bool = True
+    deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=1000))
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A branch's protection: no direct pushes, and these check or status names green before a merge."""
+
+    contexts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Repository:
+    """A repository and everything in it."""
+
+    id: int
+    owner: User
+    name: str
+    git: GitRepo
+    created: float
+    private: bool = False
+    description: str = ""
+    default_branch: str = "main"
+    pushed: float = 0.0
+    roles: dict[str, Role] = field(default_factory=dict)
+    labels: dict[str, Label] = field(default_factory=dict)
+    issues: dict[int, Issue] = field(default_factory=dict)
+    checks: list[CheckRun] = field(default_factory=list)
+    statuses: list[Status] = field(default_factory=list)
+    hooks: dict[int, Hook] = field(default_factory=dict)
+    protected: dict[str, Protection] = field(default_factory=dict)
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.owner.login}/{self.name}"
+
+    def role(self, user: User | None) -> Role:
+        """Return what a user may do here; anybody reads a public repository."""
+        least = Role.NONE if self.private else Role.READ
+        if user is None:
+            return least
+        own = Role.ADMIN if user.login == self.owner.login else self.roles.get(user.login, Role.NONE)
+        return own if own.at_least(least) else least
+
+    def comment(self, comment_id: int) -> tuple[Issue, Comment] | None:
+        """Find a comment and the issue that it is on."""
+        for issue in self.issues.values():
+            for comment in issue.comments:
+                if comment.id == comment_id:
+                    return issue, comment
+        return None

@@ -1,0 +1,1 @@
+"""How GitHub writes things down: one function per schema of its REST description."""

@@ -1,0 +1,118 @@
+"""The part of Slack's web API that a bot needs to tell people something: post, update, and who am I."""
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from bot.devforge.call import answer, bearer, world_of_app
+from bot.devforge.world import Chat, Message, World
+
+room = Blueprint("slack", __name__)
+_LONGEST = 40_000
+
+
+def _arguments() -> dict[str, Any]:
+    """Read a JSON or a form body; blocks in a form are JSON text."""
+    if request.is_json:
+        body = request.get_json(silent=True)
+        return body if isinstance(body, dict) else {}
+    values: dict[str, Any] = request.form.to_dict()
+    if isinstance(values.get("blocks"), str):
+        try:
+            values["blocks"] = json.loads(values["blocks"])
+        except ValueError:
+            values["blocks"] = None
+    return values
+
+
+def _no(error: str) -> Response:
+    return answer({"ok": False, "error": error})
+
+
+def _who(chat: Chat) -> str | None:
+    value = bearer() or request.form.get("token")
+    return chat.tokens.get(value) if value else None
+
+
+@room.post("/slack/api/auth.test")
+def auth_test() -> Response:
+    """Tell who the token is."""
+    world = world_of_app()
+    with world.lock:
+        user = _who(world.chat)
+        if user is None:
+            return _no("invalid_auth" if bearer() else "not_authed")
+        names = {"url": f"{world.address}/", "team": "devforge", "user": user}
+        return answer({"ok": True, **names, "team_id": "T0DEVFORGE", "user_id": "U0BOT", "bot_id": "B0BOT"})
+
+
+@room.post("/slack/api/chat.postMessage")
+def post_message() -> Response:
+    """Post a message; a channel is named by its id, its name, or `#` and its name."""
+    world, body = world_of_app(), _arguments()
+    with world.lock:
+        user = _who(world.chat)
+        if user is None:
+            return _no("invalid_auth")
+        channel = find_channel(world.chat, str(body.get("channel") or ""))
+        if channel is None:
+            return _no("channel_not_found")
+        text, blocks = str(body.get("text") or ""), body.get("blocks")
+        if not text and not blocks:
+            return _no("no_text")
+        if len(text) > _LONGEST:
+            return _no("msg_too_long")
+        message = Message(channel, _timestamp(world), user, text, blocks, thread=body.get("thread_ts"))
+        world.chat.messages.append(message)
+        world.moved.notify_all()
+        return answer({"ok": True, "channel": channel, "ts": message.ts, "message": shape(message)})
+
+
+@room.post("/slack/api/chat.update")
+def update() -> Response:
+    """Change a message that the same token has posted."""
+    world, body = world_of_app(), _arguments()
+    with world.lock:
+        user = _who(world.chat)
+        if user is None:
+            return _no("invalid_auth")
+        channel = find_channel(world.chat, str(body.get("channel") or ""))
+        if channel is None:
+            return _no("channel_not_found")
+        for message in world.chat.messages:
+            if (message.channel, message.ts) == (channel, body.get("ts")):
+                if message.user != user:
+                    return _no("cant_update_message")
+                message.text = str(body.get("text") or message.text)
+                message.blocks = body.get("blocks", message.blocks)
+                message.edited = True
+                world.moved.notify_all()
+                return answer({"ok": True, "channel": channel, "ts": message.ts, "text": message.text})
+        return _no("message_not_found")
+
+
+def find_channel(chat: Chat, name: str) -> str | None:
+    """Return the id of a channel."""
+    if name in chat.channels:
+        return name
+    for channel, known in chat.channels.items():
+        if known == name.removeprefix("#"):
+            return channel
+    return None
+
+
+def _timestamp(world: World) -> str:
+    return f"{int(world.now())}.{world.next_id():06d}"
+
+
+def shape(message: Message) -> dict[str, Any]:
+    """Write a message as Slack does."""
+    row: dict[str, Any] = {"type": "message", "user": message.user, "text": message.text, "ts": message.ts}
+    if message.blocks:
+        row["blocks"] = message.blocks
+    if message.thread:
+        row["thread_ts"] = message.thread
+    if message.edited:
+        row["edited"] = {"user": message.user, "ts": message.ts}
+    return row

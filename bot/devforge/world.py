@@ -1,0 +1,118 @@
+"""The forge's whole state behind one lock, and the small rules that every room needs: ids, users, tokens, roles."""
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Condition, RLock
+from typing import Any
+
+from bot.devforge.faults import Faults
+from bot.devforge.gitrepo import Person
+from bot.devforge.model import Label, Repository, Token, User
+from bot.domain.change import Role
+
+CI_APP = "devforge-ci"
+
+
+@dataclass(slots=True)
+class Message:
+    """A chat message; `ts` is its name within the channel."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str
+    blocks: Any = None
+    edited: bool = False
+    thread: str | None = None
+
+
+@dataclass(slots=True)
+class Chat:
+    """The Slack side: which tokens speak, which channels there are, what was said."""
+
+    tokens: dict[str, str] = field(default_factory=dict)
+    channels: dict[str, str] = field(default_factory=dict)
+    messages: list[Message] = field(default_factory=list)
+
+
+Emit = Callable[[Repository, str, dict[str, Any]], None]
+Build = Callable[[Repository, str, str], None]
+
+
+class World:
+    """Everything there is. Hold `lock` while reading or changing any of it.
+
+    `emit(repo, event, body)` queues webhooks and `build(repo, branch, sha)` queues a CI run; the server sets both.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.lock = RLock()
+        self.moved = Condition(self.lock)
+        self.address = "http://localhost"
+        self.users: dict[str, User] = {}
+        self.tokens: dict[str, Token] = {}
+        self.repos: dict[str, Repository] = {}
+        self.chat = Chat()
+        self.faults = Faults()
+        self.hourly_limit = 5000
+        self.spent: dict[str, tuple[int, int]] = {}
+        self.emit: Emit = lambda *_: None
+        self.build: Build = lambda *_: None
+        self._ids = itertools.count(1001)
+        self.ghost = self.user("ghost")
+        self.ci_user = self.bot(CI_APP)
+
+    @property
+    def api(self) -> str:
+        """The root of the REST API."""
+        return f"{self.address}/api/v3"
+
+    def now(self) -> float:
+        return time.time()
+
+    def next_id(self) -> int:
+        return next(self._ids)
+
+    def user(self, login: str) -> User:
+        """Return the user of this login, made when new."""
+        if login not in self.users:
+            app = login.removesuffix("[bot]") if login.endswith("[bot]") else None
+            self.users[login] = User(self.next_id(), login, self.now(), app)
+        return self.users[login]
+
+    def bot(self, app: str) -> User:
+        """Return the bot user of an app, made when new."""
+        return self.user(f"{app}[bot]")
+
+    def token(self, user: User, value: str | None, access: Role) -> Token:
+        """Give a user a token; a value is made up when none is given."""
+        prefix = "ghs_" if user.is_bot else "ghp_"
+        token = Token(value or prefix + secrets.token_hex(18), user, access)
+        self.tokens[token.value] = token
+        return token
+
+    def repo(self, full_name: str) -> Repository | None:
+        return self.repos.get(full_name.lower())
+
+    def label(self, repo: Repository, name: str) -> Label:
+        """Return a repository's label (names ignore case), made when new."""
+        key = name.lower()
+        if key not in repo.labels:
+            repo.labels[key] = Label(self.next_id(), name)
+        return repo.labels[key]
+
+    def person(self, user: User) -> Person:
+        """Return how a user signs a commit made on the forge."""
+        return Person(user.login, f"{user.id}+{user.login}@users.noreply.localhost", self.now())
+
+    def author(self, email: str) -> User | None:
+        """Return the user whose commit address this is, or None."""
+        if not email.endswith("@users.noreply.localhost"):
+            return None
+        login = email.removesuffix("@users.noreply.localhost").partition("+")[2]
+        return self.users.get(login)
