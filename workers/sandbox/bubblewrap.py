@@ -17,7 +17,7 @@ from workers.sandbox import profile, seccomp
 from workers.sandbox.limits import Enforcement, Group, Parents, find_parents
 from workers.sandbox.process import Launch, Watch
 from workers.sandbox.runtime import Binary, Mount, binaries, interpreter_mounts, tool
-from workers.sandbox.workspace import remove_tree
+from workers.sandbox.workspace import BASE, TREE, remove_tree
 
 # Uids for root to become. Debian gives out none of these, and no user or service should have one.
 _UIDS = range(58_000, 59_000)
@@ -117,17 +117,16 @@ class BubblewrapSandbox:
     def workspace(self) -> Iterator[Path]:
         """Make an empty directory that the sandbox may write to; it is removed afterwards, whatever is in it.
 
-        Its sibling directory `base` is for the snapshot that `intake.snapshot` keeps out of the sandbox's reach.
+        Beside it lies a directory for the snapshot that `intake.snapshot` keeps out of the reach of commands.
         """
         room = Path(tempfile.mkdtemp(prefix="journeyman-"))
         try:
-            tree = room / "tree"
-            tree.mkdir(mode=0o700)
-            if os.geteuid() == 0:
-                uid = secrets.choice(_UIDS)
-                os.chown(room, uid, uid)
-                os.chown(tree, uid, uid)
-            yield tree
+            uid = secrets.choice(_UIDS)
+            for place in (room, room / TREE, room / BASE):
+                place.mkdir(mode=0o700, exist_ok=True)
+                if os.geteuid() == 0:
+                    os.chown(place, uid, uid)
+            yield room / TREE
         finally:
             remove_tree(room)
 

@@ -15,6 +15,9 @@ from pathlib import Path
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_DEPTH = 64
 
+# What a workspace's room holds: the tree that is mounted at /workspace, and the snapshot that it started from.
+TREE, BASE = "tree", "base"
+
 
 class PathRefused(ValueError):
     """A path that must not be touched. `code` is one of: outside, link, missing, not_a_file, too_large, exists."""
@@ -53,9 +56,13 @@ def directory(workspace: Path, parts: tuple[str, ...], *, create: bool = False) 
 def _step(fd: int, part: str, owner: os.stat_result | None) -> int:
     made = False
     if owner is not None:
-        with suppress(FileExistsError):
+        try:
             os.mkdir(part, 0o755, dir_fd=fd)
             made = True
+        except FileExistsError:
+            pass
+        except PermissionError as error:
+            raise _refusal(error, part) from error
     try:
         following = os.open(part, _DIRECTORY, dir_fd=fd)
     except OSError as error:
@@ -75,7 +82,7 @@ def _refusal(error: OSError, part: str) -> PathRefused:
     if isinstance(error, FileNotFoundError):
         return PathRefused("missing", f"{part} does not exist")
     if isinstance(error, PermissionError):
-        return PathRefused("not_a_file", f"{part} may not be opened")
+        return PathRefused("not_a_file", f"{part} or its directory may not be opened")
     return PathRefused("link", f"{part} is a link or no directory; links are not followed")
 
 
@@ -93,13 +100,16 @@ def _read_file(fd: int, name: str, limit: int) -> bytes:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=fd)
     except OSError as error:
         raise _refusal(error, name) from error
-    with os.fdopen(file, "rb") as stream:
-        status = os.fstat(stream.fileno())
+    try:
+        status = os.fstat(file)
         if not stat.S_ISREG(status.st_mode):
             raise PathRefused("not_a_file", f"{name} is not a regular file")
         if status.st_size > limit:
             raise PathRefused("too_large", f"{name} has {status.st_size} bytes; the limit is {limit}")
-        return stream.read(limit)
+        with os.fdopen(file, "rb", closefd=False) as stream:
+            return stream.read(limit)
+    finally:
+        os.close(file)
 
 
 def read_text(workspace: Path, relative: str, *, limit: int = 4_000_000) -> str:
@@ -123,7 +133,7 @@ def write_bytes(workspace: Path, relative: str, data: bytes, *, mode: int | None
         with suppress(FileNotFoundError):
             old = os.stat(name, dir_fd=fd, follow_symlinks=False)
             if not stat.S_ISREG(old.st_mode):
-                raise PathRefused("link", f"{relative} exists and is not a regular file")
+                raise PathRefused("not_a_file", f"{relative} exists and is not a regular file")
             mode = stat.S_IMODE(old.st_mode) & 0o777 if mode is None else mode
         _replace(fd, name, data, 0o644 if mode is None else mode, workspace.stat())
 
@@ -131,7 +141,11 @@ def write_bytes(workspace: Path, relative: str, data: bytes, *, mode: int | None
 def _replace(fd: int, name: str, data: bytes, mode: int, owner: os.stat_result) -> None:
     temporary = f".{secrets.token_hex(8)}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=fd), "wb") as stream:
+    try:
+        file = os.open(temporary, flags, 0o600, dir_fd=fd)
+    except PermissionError as error:
+        raise _refusal(error, name) from error
+    with os.fdopen(file, "wb") as stream:
         try:
             stream.write(data)
             stream.flush()
@@ -147,6 +161,58 @@ def _replace(fd: int, name: str, data: bytes, mode: int, owner: os.stat_result) 
 def write_text(workspace: Path, relative: str, text: str) -> None:
     """Create or replace a file with this text, as UTF-8, line endings as given; raises PathRefused."""
     write_bytes(workspace, relative, text.encode("utf-8"))
+
+
+def walk(workspace: Path, *, limit: int = 50_000, skip: frozenset[str] = frozenset({".git"})) -> Iterator[str]:
+    """Yield the relative paths of regular files, sorted within each directory, without the directories named in `skip`.
+
+    Follows no link, leaves out names that are not UTF-8, and stops after `limit` entries of any kind.
+    """
+    waiting: list[tuple[str, ...]] = [()]
+    while waiting and limit > 0:
+        parts = waiting.pop()
+        files: list[str] = []
+        below: list[tuple[str, ...]] = []
+        with suppress(PathRefused, PermissionError), directory(workspace, parts) as fd, os.scandir(fd) as entries:
+            for entry in entries:
+                limit -= 1
+                if limit < 0:
+                    break
+                if not entry.name.isprintable():
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    if entry.name not in skip and len(parts) < _MAX_DEPTH - 1:
+                        below.append((*parts, entry.name))
+                elif entry.is_file(follow_symlinks=False):
+                    files.append("/".join((*parts, entry.name)))
+        waiting += sorted(below, reverse=True)
+        yield from sorted(files)
+
+
+def make_link(workspace: Path, relative: str, target: str) -> None:
+    """Make a symbolic link that stays inside: refuses a target that is absolute or climbs out of the workspace."""
+    *parents, name = parts_of(relative) or ("",)
+    depth = len(parents)
+    for part in target.split("/"):
+        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
+        if depth < 0:
+            break
+    if not name or not target or target.startswith("/") or depth < 0 or "\0" in target:
+        raise PathRefused("link", f"{relative} would be a link to {target[:200]!r}, outside the workspace")
+    with directory(workspace, tuple(parents), create=True) as fd:
+        try:
+            os.symlink(target, name, dir_fd=fd)
+        except FileExistsError:
+            raise PathRefused("exists", f"{relative} is there already") from None
+        owner = workspace.stat()
+        if os.geteuid() == 0:
+            os.chown(name, owner.st_uid, owner.st_gid, dir_fd=fd, follow_symlinks=False)
+
+
+def make_directory(workspace: Path, relative: str) -> None:
+    """Make a directory with its parents, if it is not there; raises PathRefused."""
+    with directory(workspace, parts_of(relative), create=True):
+        pass
 
 
 def remove_tree(root: Path) -> None:

@@ -1,0 +1,276 @@
+"""What goes into a workspace and what comes out of it: repository files in, a difference out.
+
+The host never runs git in a tree that the sandbox could write, and never in a repository that it could write: both
+git steps run inside. The snapshot is made before anything of the repository runs and then lies outside the reach of
+later commands, so they can neither move the base of the difference nor configure the git that makes it.
+"""
+
+import io
+import os
+import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.domain.errors import PatchRefused, SandboxUnavailable
+from bot.ports import Finished, Limits, Sandbox
+from workers.sandbox.workspace import BASE, PathRefused, make_directory, make_link, parts_of, write_bytes
+
+_GIT_LIMITS = Limits(wall_seconds=120, cpu_seconds=120, memory_mb=2048, processes=64, file_mb=1024)
+_GIT_ENVIRONMENT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (
+        ("NAME", "journeyman"), ("EMAIL", "journeyman@invalid"), ("DATE", "2000-01-01T00:00:00Z"))},
+}  # fmt: skip
+# Left behind by tools, never part of a change unless the repository holds such a file already.
+_LEFTOVERS = "\n".join(
+    ["__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".coverage*", ""]
+)
+_NOT_COPIED = frozenset({
+    ".git", "__pycache__", ".venv", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+})  # fmt: skip
+
+# $1 is the tree, shown read-only; the repository is made in the working directory.
+_SNAPSHOT = """
+set -e
+git init -q --bare -b main repository
+cd repository
+git config core.bare false
+cat > info/exclude
+export GIT_DIR="$PWD" GIT_WORK_TREE="$1"
+git add -A -f
+git commit -q --no-verify --no-gpg-sign --allow-empty -m base
+git rev-parse HEAD
+"""
+# A repository of its own for whoever works in the tree and likes `git diff`; the host never looks at it.
+_HISTORY = """
+set -e
+cp -r "$1/repository" .git
+git config user.name journeyman
+git config user.email journeyman@invalid
+git status --short >/dev/null
+"""
+# $1 is the directory of the snapshot, shown read-only; $2 is the commit. New objects and the index go to /tmp.
+_DIFF = """
+set -e
+mkdir /tmp/objects
+cp "$1/repository/index" /tmp/index
+export GIT_DIR="$1/repository" GIT_WORK_TREE=/workspace GIT_INDEX_FILE=/tmp/index
+export GIT_OBJECT_DIRECTORY=/tmp/objects GIT_ALTERNATE_OBJECT_DIRECTORIES="$1/repository/objects"
+git add -A >&2
+compare() {
+    git "$@" diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv --no-renames \
+        --src-prefix=a/ --dst-prefix=b/ "$commit" -- .
+}
+export commit="$2"
+compare -c core.quotePath=true > /tmp/patch
+"$3" -I -c "$4" < /tmp/patch > /tmp/unreadable
+if [ -s /tmp/unreadable ]; then
+    compare -c core.attributesFile=/tmp/unreadable > /tmp/patch
+fi
+cat /tmp/patch
+"""
+# Text files that are not UTF-8 go as binary, since a patch is text here. Prints git attributes for them.
+_UNREADABLE = r"""
+import os, re, subprocess, sys
+commit = os.environ["commit"]
+names = subprocess.run(
+    ["git", "diff", "--cached", "--name-only", "-z", "--no-renames", commit],
+    stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
+try:
+    sys.stdin.buffer.read().decode()
+except UnicodeDecodeError:
+    for name in filter(None, names):
+        for at in (b":", commit.encode() + b":"):
+            command = ["git", "cat-file", "blob", at + name]
+            shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            try:
+                shown.stdout.decode()
+            except UnicodeDecodeError:
+                pattern = re.sub(rb"[^A-Za-z0-9_./-]", b"?", name)
+                sys.stdout.buffer.write(b"/" + pattern + b" -diff\n")
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may go into a workspace."""
+
+    files: int = 20_000
+    file_bytes: int = 20_000_000
+    total_bytes: int = 500_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What went in. `skipped` names what was left out, with the reason: links that lead outside, odd kinds of files."""
+
+    files: int
+    bytes: int
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: str
+    data: bytes = b""
+    executable: bool = False
+    link: str | None = None
+    directory: bool = False
+    odd: bool = False
+
+
+def load_tree(archive: bytes, workspace: Path, bounds: Bounds = Bounds()) -> Loaded:
+    """Extract a tar archive of repository files, as `git archive` makes it (compressed or not), into a workspace.
+
+    Raises PathRefused for a path that is absolute, climbs, goes through a link or into `.git`, and when there is too
+    much. Devices, hard links and links that lead outside are left out and named in the answer.
+    """
+    try:
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            return _fill(_tar_entries(tar, bounds), workspace, bounds)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise PathRefused("broken", f"the archive cannot be read: {error}") from error
+
+
+def load_directory(source: Path, workspace: Path, bounds: Bounds = Bounds()) -> Loaded:
+    """Copy a directory of the host into a workspace, without repositories, virtual environments and caches.
+
+    Links are copied as links when they stay inside. Raises PathRefused when there is too much.
+    """
+    return _fill(_directory_entries(source, bounds), workspace, bounds)
+
+
+def _tar_entries(tar: tarfile.TarFile, bounds: Bounds) -> Iterator[_Entry]:
+    for member in tar:
+        if member.isreg():
+            _refuse_large(member.name, member.size, bounds)
+            stream = tar.extractfile(member)
+            data = stream.read() if stream else b""
+            yield _Entry(member.name, data, executable=bool(member.mode & 0o100))
+        else:
+            link = member.linkname if member.issym() else None
+            yield _Entry(member.name, link=link, directory=member.isdir(), odd=not (member.isdir() or link))
+
+
+def _directory_entries(source: Path, bounds: Bounds) -> Iterator[_Entry]:
+    for root, directories, files in os.walk(source, followlinks=False):
+        here = Path(root)
+        links = [name for name in directories if (here / name).is_symlink()]
+        directories[:] = sorted(name for name in directories if name not in links and not _left_out(here / name))
+        for name in sorted(files + links):
+            path = here / name
+            relative = path.relative_to(source).as_posix()
+            status = path.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                yield _Entry(relative, link=str(path.readlink()))
+            elif not stat.S_ISREG(status.st_mode):
+                yield _Entry(relative, odd=True)
+            else:
+                _refuse_large(relative, status.st_size, bounds)
+                yield _Entry(relative, path.read_bytes(), executable=bool(status.st_mode & 0o100))
+
+
+def _refuse_large(path: str, size: int, bounds: Bounds) -> None:
+    if size > bounds.file_bytes:
+        raise PathRefused("too_large", f"{path[:200]} has {size} bytes; the limit is {bounds.file_bytes}")
+
+
+def _left_out(path: Path) -> bool:
+    return path.name in _NOT_COPIED or (path / "pyvenv.cfg").is_file()
+
+
+def _fill(entries: Iterator[_Entry], workspace: Path, bounds: Bounds) -> Loaded:
+    count = total = 0
+    skipped: list[str] = []
+    for entry in entries:
+        parts = parts_of(entry.path)
+        if any(part.lower() == ".git" for part in parts):
+            raise PathRefused("outside", f"{entry.path[:200]!r} would be part of a repository's inside")
+        count, total = count + 1, total + len(entry.data)
+        if count > bounds.files or total > bounds.total_bytes:
+            raise PathRefused("too_large", f"more than {bounds.files} files or {bounds.total_bytes} bytes")
+        if entry.odd:
+            skipped.append(f"{entry.path}: neither a file nor a link")
+        elif entry.directory:
+            make_directory(workspace, entry.path)
+        elif entry.link is None:
+            write_bytes(workspace, entry.path, entry.data, mode=0o755 if entry.executable else 0o644)
+        else:
+            try:
+                make_link(workspace, entry.path, entry.link)
+            except PathRefused as refused:
+                skipped.append(str(refused))
+    return Loaded(count - len(skipped), total, tuple(skipped))
+
+
+def snapshot(sandbox: Sandbox, workspace: Path) -> str:
+    """Remember the workspace as it is now, as the base of `diff`, and return the id of that commit.
+
+    Call it once, before anything else runs there. The workspace must be one that `sandbox.workspace()` made. It also
+    gets a `.git` of its own, with the same commit, for the convenience of those who work in it.
+    Raises SandboxUnavailable when git does not work inside.
+    """
+    base = _base(workspace)
+    made = _git(sandbox, _SNAPSHOT, (str(workspace),), base, (workspace,), _LEFTOVERS.encode())
+    copied = _git(sandbox, _HISTORY, (str(base),), workspace, (base,)) if made.exit_code == 0 else made
+    if copied.exit_code != 0:
+        raise SandboxUnavailable(f"git cannot make the snapshot in the sandbox; install git in /usr: {_said(copied)}")
+    return made.stdout.decode().strip()
+
+
+def diff(sandbox: Sandbox, workspace: Path, *, limit: int = 2_000_000) -> str:
+    """Return what changed since `snapshot` as a git patch with binary parts, without renames; empty when nothing did.
+
+    New files that the repository's own rules ignore, and the leftovers of test tools, are not part of it. The text
+    comes from untrusted code: it is data to validate. Raises PatchRefused when it is too large or not UTF-8, or
+    when git cannot make it.
+    """
+    base = _base(workspace)
+    commit = _head(base)
+    done = _git(sandbox, _DIFF, (str(base), commit, sandbox.python, _UNREADABLE), workspace, (base,), limit=limit)
+    if done.truncated or done.timed_out:
+        raise PatchRefused(f"the difference is larger than {limit} bytes or took too long; make a smaller change")
+    if done.exit_code != 0:
+        raise PatchRefused(f"git cannot make the difference: {_said(done)}")
+    try:
+        return done.stdout.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise PatchRefused(f"the difference is not UTF-8 text (byte {error.start})") from error
+
+
+def _base(workspace: Path) -> Path:
+    base = workspace.with_name(BASE)
+    if not base.is_dir():
+        raise ValueError(f"{workspace} was not made by sandbox.workspace()")
+    return base
+
+
+def _head(base: Path) -> str:
+    """The snapshot's commit. Nothing of the repository ever ran with this directory writable, so it can be read."""
+    try:
+        return (base / "repository" / "refs" / "heads" / "main").read_text().strip()
+    except OSError as error:
+        raise PatchRefused("there is no snapshot to compare with; call snapshot first") from error
+
+
+def _git(
+    sandbox: Sandbox,
+    script: str,
+    arguments: tuple[str, ...],
+    workspace: Path,
+    read_only: tuple[Path, ...],
+    stdin: bytes = b"",
+    limit: int = 100_000,
+) -> Finished:
+    bounds = replace(_GIT_LIMITS, output_bytes=limit)
+    argv = ["sh", "-c", script, "git-step", *arguments]
+    return sandbox.run(
+        argv, workspace=workspace, limits=bounds, stdin=stdin, env=_GIT_ENVIRONMENT, read_only=read_only
+    )
+
+
+def _said(done: Finished) -> str:
+    return done.stderr.decode("utf-8", "replace").strip()[-600:] or f"exit {done.exit_code}"
