@@ -11,6 +11,7 @@ from pathlib import Path
 from bot.adapters.git_run import Refused, Room, Scratch, scratch
 from bot.domain.change import Remote
 from bot.domain.errors import Denied, Invalid, NotFound, PatchRefused, Stale, Unavailable
+from bot.ports import CommitResult
 
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/+=-]{1,200}")
@@ -18,14 +19,6 @@ _COMMITTED = re.compile(rb"^committer .*> (\d{1,12}) [+-]\d{4}$", re.MULTILINE)
 _MOST_ENTRIES = 100_000
 _OVERHEAD = 1024  # bytes of tar for one entry, about
 _PACK_FACTOR = 4  # a fetched pack may be this many times as large as the files that we let through
-
-
-@dataclass(frozen=True, slots=True)
-class CommitResult:
-    """The commit that is now at the branch, and its tree."""
-
-    sha: str
-    tree: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +93,34 @@ class Git:
             out = made.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_sha, sha)
             return tuple(sorted(path.decode(errors="backslashreplace") for path in out.split(b"\0") if path))
 
+    def landed(self, remote: Remote, *, head_sha: str, merged_sha: str, seconds: float = 300.0) -> tuple[bool, str]:
+        """Tell whether the merged commit's tree is what merging this head onto its first parent gives, and why.
+
+        It asks for a short piece of history first and for all of it only when that does not settle the matter.
+        """
+        verdict = False, ""
+        for depth in _DEPTHS:
+            with self._with_commits(remote, seconds, merged_sha, head_sha, depth=depth) as made:
+                verdict = _compared(made, head_sha, merged_sha)
+            if verdict[0]:
+                break
+        return verdict
+
     @contextmanager
-    def _with_commits(self, remote: Remote, seconds: float, *shas: str) -> Iterator[Scratch]:
+    def _with_commits(self, remote: Remote, seconds: float, *shas: str, depth: str = "--depth=1") -> Iterator[Scratch]:
         for sha in shas:
             if not _SHA.fullmatch(sha):
                 raise Invalid(f"not a full commit id: {sha[:80]!r}")
         room = Room(self._scratch, seconds, _PACK_FACTOR * self._limit)
         with scratch(remote, room, sha256=len(shas[0]) == 64) as made:
-            made.network("fetch", *_FETCH, "--", remote.url, *shas)
+            made.network("fetch", *_FETCH, depth, "--", remote.url, *shas)
             for sha in shas:
                 _require_commit(made, sha)
             yield made
 
 
-_FETCH = ("--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+_DEPTHS = ("--depth=50", f"--depth={2**31 - 1}")  # the second is git's own word for all of it
+_FETCH = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
 
 
 def _require_commit(made: Scratch, sha: str) -> None:
@@ -192,6 +199,23 @@ def _stays_inside(path: str, link: bytes) -> bool:
     parts = link.decode("utf-8", "surrogateescape").split("/")
     ups = next((number for number, part in enumerate(parts) if part != ".."), len(parts))
     return b"\0" not in link and parts[0] != "" and ".." not in parts[ups:] and ups <= path.count("/")
+
+
+# --- comparing ------------------------------------------------------------------------------------------------------
+def _compared(made: Scratch, head_sha: str, merged_sha: str) -> tuple[bool, str]:
+    parents = _line(made.git("rev-list", "--parents", "--max-count=1", merged_sha)).split()[1:]
+    if not parents:
+        return False, f"{merged_sha} has no parent, so nothing was merged onto anything"
+    if merged_sha == head_sha:
+        return True, "the head itself landed"
+    landed = _line(made.git("rev-parse", "--verify", f"{merged_sha}^{{tree}}"))
+    try:
+        wanted = made.git("merge-tree", "--write-tree", "--no-messages", parents[0], head_sha).split(b"\n")[0].decode()
+    except Refused as error:
+        return False, f"git cannot merge {head_sha} onto {parents[0]} itself: {error.words}"[:300]
+    if landed == wanted:
+        return True, f"tree {landed} is {head_sha} merged onto {parents[0]}"
+    return False, f"tree {landed} landed, but {head_sha} merged onto {parents[0]} gives tree {wanted}"
 
 
 # --- writing --------------------------------------------------------------------------------------------------------

@@ -364,3 +364,64 @@ def test_nothing_is_left_in_the_temporary_directory(origin: Origin, tmp_path: Pa
     with pytest.raises(NotFound):
         git.snapshot(replace(origin.remote, url=str(tmp_path / "none")), sha)
     assert list(scratch.iterdir()) == []
+
+
+# --- landed ---------------------------------------------------------------------------------------------------------
+def squash(origin: Origin, head: str) -> str:
+    origin.git("merge", "--quiet", "--squash", head)
+    origin.git("commit", "--quiet", "-m", "squashed")
+    return origin.publish()
+
+
+def topic(origin: Origin, base: str, name: str = "topic.txt") -> str:
+    origin.git("checkout", "--quiet", "--detach", base)
+    head = origin.commit({name: "new\n", "a.txt": "two\n"}, to="topic")
+    origin.git("checkout", "--quiet", "main")
+    return head
+
+
+def test_a_squash_of_the_head_is_what_landed(origin: Origin) -> None:
+    head = topic(origin, origin.commit({"a.txt": "one\n"}))
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=squash(origin, head))[0]
+
+
+def test_a_squash_onto_a_base_that_moved_is_what_landed(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    head = topic(origin, base)
+    origin.commit({"meanwhile.txt": "x\n"})
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=squash(origin, head))[0]
+
+
+def test_a_merge_commit_and_a_fast_forward_are_what_landed(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    head = topic(origin, base)
+    origin.git("merge", "--quiet", "--no-ff", "-m", "merged", head)
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=origin.publish())[0]
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=head)[0]
+
+
+def test_a_long_history_is_asked_for_when_it_is_needed(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    head = topic(origin, base)
+    for number in range(60):
+        origin.git("commit", "--quiet", "--allow-empty", "-m", str(number))
+    origin.commit({"meanwhile.txt": "x\n"})
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=squash(origin, head))[0]
+
+
+def test_something_added_on_the_way_is_not_what_landed(origin: Origin) -> None:
+    head = topic(origin, origin.commit({"a.txt": "one\n"}))
+    origin.git("merge", "--quiet", "--squash", head)
+    merged = origin.commit({"smuggled.txt": "x\n"})
+    found, why = GIT.landed(origin.remote, head_sha=head, merged_sha=merged)
+    assert not found
+    assert head in why
+
+
+def test_a_conflict_and_a_first_commit_are_not_what_landed(origin: Origin) -> None:
+    first = origin.commit({"a.txt": "one\n"})
+    head = topic(origin, first)
+    origin.commit({"a.txt": "three\n"})
+    merged = origin.commit({"a.txt": "four\n"})
+    assert not GIT.landed(origin.remote, head_sha=head, merged_sha=merged)[0]
+    assert "no parent" in GIT.landed(origin.remote, head_sha=head, merged_sha=first)[1]
