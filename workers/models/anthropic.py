@@ -1,6 +1,7 @@
 """The Anthropic Messages wire, through the real SDK."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import anthropic as sdk
@@ -48,12 +49,8 @@ class AnthropicModel:
         self._key = api_key
         # Others that speak this wire may not know prompt caching, and refuse what they do not know.
         self._cache = base_url is None
-        self._client = sdk.Anthropic(
-            api_key=api_key or "none",
-            base_url=base_url or BASE_URL,
-            max_retries=0,
-            http_client=http_client or bounded_client(),
-        )
+        self._base_url = base_url or BASE_URL
+        self._http = http_client
 
     def ask(self, ask: Ask, *, deadline: float) -> Answer:
         """Answer within `deadline` seconds; raises CallFailed."""
@@ -72,7 +69,18 @@ class AnthropicModel:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> sdk.Anthropic:
+        # Made at the first question, so that naming a candidate costs nothing.
+        return sdk.Anthropic(
+            api_key=self._key or "none",
+            base_url=self._base_url,
+            max_retries=0,
+            http_client=self._http or bounded_client(),
+        )
 
     def _first_model(self, caller: Caller, deadline: float) -> str:
         listed = self._client.models.with_raw_response.list(timeout=timeout(deadline))
@@ -80,7 +88,7 @@ class AnthropicModel:
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict) and row.get("id"):
                 return str(row["id"])
-        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL_NAME", "next", status=404)
+        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL", "next", status=404)
 
     def _answer(self, ask: Ask, value: dict[str, Any], names: ToolNames) -> Answer:
         content = value.get("content")
@@ -153,9 +161,7 @@ def _block(part: Part, names: ToolNames) -> dict[str, Any]:
             return part.data
 
 
-def _parts(
-    blocks: Sequence[dict[str, Any]], number: int, names: ToolNames, owner: tuple[str, str]
-) -> list[Part]:
+def _parts(blocks: Sequence[dict[str, Any]], number: int, names: ToolNames, owner: tuple[str, str]) -> list[Part]:
     parts: list[Part] = []
     calls = 0
     for block in blocks:

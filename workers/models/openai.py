@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from json import dumps
 from typing import Any, Literal
 
@@ -66,12 +67,8 @@ class OpenAIModel:
         self.model = model
         self._quirks = quirks or (CLOUD if base_url is None else ON_PREM)
         self._key = api_key
-        self._client = sdk.OpenAI(
-            api_key=api_key or "none",
-            base_url=base_url or BASE_URL,
-            max_retries=0,
-            http_client=http_client or bounded_client(),
-        )
+        self._base_url = base_url or BASE_URL
+        self._http = http_client
 
     def ask(self, ask: Ask, *, deadline: float) -> Answer:
         """Answer within `deadline` seconds; raises CallFailed."""
@@ -90,7 +87,18 @@ class OpenAIModel:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        if "_client" in vars(self):
+            self._client.close()
+
+    @cached_property
+    def _client(self) -> sdk.OpenAI:
+        # Made at the first question, so that naming a candidate costs nothing.
+        return sdk.OpenAI(
+            api_key=self._key or "none",
+            base_url=self._base_url,
+            max_retries=0,
+            http_client=self._http or bounded_client(),
+        )
 
     def _first_model(self, caller: Caller, deadline: float) -> str:
         listed = self._client.models.with_raw_response.list(timeout=timeout(deadline))
@@ -98,7 +106,7 @@ class OpenAIModel:
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict) and row.get("id"):
                 return str(row["id"])
-        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL_NAME", "next", status=404)
+        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL", "next", status=404)
 
     def _answer(self, ask: Ask, value: dict[str, Any], names: ToolNames) -> Answer:
         choices = value.get("choices")
