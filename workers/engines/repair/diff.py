@@ -1,0 +1,23 @@
+"""The unified diff of one change, as git and patch read it."""
+
+import difflib
+
+NO_END = "\\ No newline at end of file\n"
+
+
+def unified(path: str, before: bytes, after: bytes) -> str:
+    """Return the diff of one file with a/ and b/ prefixes and three lines of context; "" when nothing differs."""
+    old, new = before.decode().splitlines(keepends=True), after.decode().splitlines(keepends=True)
+    made: list[str] = []
+    for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
+        made.append(line if line.endswith("\n") else f"{line}\n{NO_END}")
+    return "".join(made)
+
+
+def first_line(before: bytes, after: bytes) -> int:
+    """Return the first line of the old text that the change touches."""
+    old, new = before.splitlines(), after.splitlines()
+    for number, (one, two) in enumerate(zip(old, new, strict=False), 1):
+        if one != two:
+            return number
+    return max(1, min(len(old), len(new)))

@@ -1,0 +1,167 @@
+"""Running the repository's tests in the sandbox, and reading what the program inside says."""
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.ports import Finished, Limits, Sandbox
+from workers.engines.repair import inside
+
+ROOT = "/workspace"
+MODULES = ("forks", "tree", "recorder", "session", "survey", "hunt", "main")
+BOOT = (
+    "import json,sys,types\n"
+    "load=json.loads(sys.stdin.buffer.read())\n"
+    "for name,text in load['modules']:\n"
+    " module=types.ModuleType(name); sys.modules[name]=module\n"
+    " exec(compile(text,'<'+name+'>','exec'),module.__dict__)\n"
+    "run=sys.modules[load['modules'][-1][0]].main\n"
+    "for name,_ in load['modules']: del sys.modules[name]\n"
+    "run(load['request'])\n"
+)
+MEMORY_MB = 3000
+GRACE = 10.0
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a test failed: the error's type and message, and the frames inside the repository, outermost first."""
+
+    test: str
+    type: str
+    message: str
+    frames: tuple[tuple[str, int, str], ...]
+    hung: bool = False
+
+
+@dataclass(slots=True)
+class Survey:
+    """One run of the whole suite. `lines` maps a file to its lines and those to the tests that ran them ("": imports)."""
+
+    tests: list[str] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
+    uncollected: dict[str, str] = field(default_factory=dict)
+    lines: dict[str, dict[int, set[str]]] = field(default_factory=dict)
+    exit_code: int | None = None
+    trouble: str = ""
+    late: bool = False
+
+    @property
+    def failing(self) -> list[str]:
+        """Return the failing tests, and the files that could not be collected, in order."""
+        failed = [test for test, outcome in self.outcomes.items() if outcome in ("failed", "error")]
+        return [*self.uncollected, *failed]
+
+    @property
+    def passing(self) -> list[str]:
+        """Return the tests that passed."""
+        return [test for test, outcome in self.outcomes.items() if outcome == "passed"]
+
+    def hear(self, message: Message) -> None:
+        """Take in one message of the program inside."""
+        kind, test = message["kind"], message.get("test", "")
+        if kind == "collected":
+            self.tests.extend(name for name in message["tests"] if name not in self.seconds)
+        elif kind == "outcome":
+            self.outcomes[test] = message["outcome"]
+            self.seconds[test] = float(message.get("seconds", 0.0))
+            if "type" in message:
+                self.failures[test] = _failure(message)
+        elif kind == "uncollected":
+            self.uncollected[test] = message["text"]
+            self.failures[test] = _failure(message)
+        elif kind == "line":
+            self.lines.setdefault(message["file"], {}).setdefault(message["line"], set()).update(message["tests"])
+        elif kind == "exit":
+            self.exit_code = message["code"]
+        elif kind == "late":
+            self.late = True
+        elif kind in ("stuck", "crash"):
+            self.trouble = message.get("text") or f"the test process was {message['how']} while {message['while']}"
+
+
+def _failure(message: Message) -> Failure:
+    frames = tuple((str(path), int(line), str(name)) for path, line, name in message["frames"])
+    return Failure(message["test"], message["type"], message["message"], frames, bool(message.get("hung")))
+
+
+def program() -> list[tuple[str, str]]:
+    """Return the modules of the program inside, in the order in which they can be loaded."""
+    folder = Path(inside.__file__).parent
+    return [(f"{inside.__name__}.{name}", (folder / f"{name}.py").read_text("utf-8")) for name in MODULES]
+
+
+def survey(
+    sandbox: Sandbox,
+    workspace: Path,
+    *,
+    tests: Sequence[str] = (),
+    watch: Sequence[str] = (),
+    seconds: float,
+    test_seconds: float,
+    heard: Callable[[Survey], None] | None = None,
+) -> Survey:
+    """Run tests (none: all) once; `watch` are the files whose lines are recorded per test.
+
+    A test that takes longer than `test_seconds` counts as failed, with `hung` set. Never raises for what tests do.
+    """
+    found = Survey()
+
+    def hear(message: Message) -> None:
+        found.hear(message)
+        if heard is not None and message["kind"] == "outcome":
+            heard(found)
+
+    request = {"mode": "survey", "tests": list(tests), "lines": list(watch), "seconds": seconds, "test_seconds": test_seconds}
+    finished, ended = talk(sandbox, workspace, request, seconds=seconds, hear=hear)
+    if not ended and not found.trouble:
+        found.late = found.late or finished.timed_out
+        found.trouble = _last_words(finished)
+    return found
+
+
+def talk(
+    sandbox: Sandbox, workspace: Path, request: Message, *, seconds: float, hear: Callable[[Message], None]
+) -> tuple[Finished, bool]:
+    """Run the program inside with one request; return how it ended, and whether it came to its own end.
+
+    Only lines that begin with this talk's nonce are messages: what the tests print is not believed.
+    """
+    nonce = secrets.token_hex(16)
+    ended = False
+
+    def line(raw: bytes) -> None:
+        nonlocal ended
+        start, _, rest = raw.strip().partition(b" ")
+        if start != nonce.encode():
+            return
+        message = json.loads(rest)
+        if message["kind"] == "finished":
+            ended = True
+        else:
+            hear(message)
+
+    load = {"modules": program(), "request": {**request, "root": ROOT, "nonce": nonce}}
+    finished = sandbox.run(
+        [sandbox.python, "-P", "-c", BOOT],
+        workspace=workspace,
+        limits=Limits(
+            wall_seconds=seconds + GRACE, cpu_seconds=2 * (seconds + GRACE), memory_mb=MEMORY_MB, output_bytes=64_000_000
+        ),
+        stdin=json.dumps(load).encode(),
+        env={"PYTHONHASHSEED": "0"},
+        on_line=line,
+    )
+    return finished, ended
+
+
+def _last_words(finished: Finished) -> str:
+    words = finished.stderr.decode("utf-8", "replace").strip().splitlines()
+    return words[-1][:300] if words else f"the test program ended with exit code {finished.exit_code}"
