@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from sqlalchemy import select
+from sqlalchemy import LargeBinary, cast, select
 
 from bot.adapters.database import Database, insert
 from bot.adapters.schema import artifacts
@@ -31,7 +31,8 @@ class SqlArtifacts:
 
     def get(self, digest: str) -> bytes:
         """Return the bytes, verified; raises KeyError, or Tampered when they do not match."""
-        query = select(artifacts.c.data).where(artifacts.c.digest == digest)
+        # The cast: SQLite would keep a text that somebody put there instead of the bytes.
+        query = select(cast(artifacts.c.data, LargeBinary)).where(artifacts.c.digest == digest)
         data: bytes | None = self._database.read(lambda connection: connection.execute(query).scalar_one_or_none())
         if data is None:
             raise KeyError(digest)

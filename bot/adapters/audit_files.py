@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from bot.adapters.database import Database
 from bot.adapters.keys import KeyRing
-from bot.adapters.ledger_sql import envelope_of, head_flaw, register_holds
+from bot.adapters.ledger_sql import INBOX, body_changed, envelope_of, head_flaw, register_holds
 from bot.adapters.schema import envelopes, heads, inbox, register
 from bot.domain.envelope import Envelope
 from bot.domain.errors import LedgerError, Tampered
@@ -60,12 +60,15 @@ def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) 
 def verify_database(database: Database, verify: chain.Verify) -> audit.Report:
     """Verify the database itself: every envelope, the signed heads, the register of streams and the stored bodies."""
     auditor, running = audit.Auditor(verify), sha256()
-    with database.snapshot() as connection:
-        for seen in _see_all(connection, auditor):
-            if isinstance(seen, audit.Problem):
-                return _report(auditor, seen, "")
-            running.update(audit.line_of(seen))
-        problem = auditor.finish() or _checkpoints(connection, auditor, verify) or _bodies(connection, auditor)
+    try:
+        with database.snapshot() as connection:
+            for seen in _see_all(connection, auditor):
+                if isinstance(seen, audit.Problem):
+                    return _report(auditor, seen, "")
+                running.update(audit.line_of(seen))
+            problem = auditor.finish() or _checkpoints(connection, auditor, verify) or _bodies(connection, auditor)
+    except LedgerError as error:  # such as a malformed file
+        problem = audit.Problem(auditor.count + 1, "", 0, str(error))
     return _report(auditor, problem, running.hexdigest())
 
 
@@ -114,11 +117,11 @@ def _checkpoints(connection: Connection, auditor: audit.Auditor, verify: chain.V
 def _bodies(connection: Connection, auditor: audit.Auditor) -> audit.Problem | None:
     """Compare the stored deliveries with what was recorded as received."""
     left = dict(auditor.received)
-    for row in connection.execution_options(yield_per=BATCH).execute(select(inbox).order_by(inbox.c.id)):
+    for row in connection.execution_options(yield_per=BATCH).execute(select(*INBOX).order_by(inbox.c.id)):
         digest = left.pop(row.id, None)
         if digest is None:
             return auditor.problem("", 0, f"the stored delivery {row.id} was never recorded as received")
-        if digest != row.digest or (len(digest) == 64 and sha256(row.body).hexdigest() != digest):
+        if digest != row.digest or body_changed(digest, row.body):
             return auditor.problem("", 0, f"the body of the stored delivery {row.id} was changed")
     for missing in left:
         return auditor.problem("", 0, f"the body of the delivery {missing} is missing")

@@ -17,7 +17,7 @@ from bot.domain.errors import ConfigError, LedgerError
 
 T = TypeVar("T")
 
-BUSY_MS = 3000
+LONGEST_BUSY = 3.0
 # SQLSTATE: serialization failure, deadlock, lock not available, and the server going down or coming up.
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
 
@@ -49,7 +49,8 @@ class Database:
         """Prepare (not yet connect). `patience` bounds, in seconds, how long contention is waited out."""
         self.url = normal_url(url)
         self.patience = patience
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        busy = min(patience, LONGEST_BUSY)
+        self.engine = _sqlite_engine(self.url, busy) if self.is_sqlite else _postgres_engine(self.url)
         self._process = os.getpid()
         self._fork = Lock()
 
@@ -142,14 +143,14 @@ def _postgres_engine(url: URL) -> Engine:
     )
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, busy: float) -> Engine:
     path = Path(str(url.database))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite gives its journal files the same mode
     except OSError as error:
         raise ConfigError(f"the database file {path} cannot be created: {error.strerror}") from error
-    engine = create_engine(url, connect_args={"timeout": BUSY_MS / 1000}, hide_parameters=True)
+    engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -159,7 +160,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # the driver must not begin transactions by itself: `_begin_sqlite` does
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, sqlite3.OperationalError)),
-        stop=stop_after_delay(BUSY_MS / 1000),
+        stop=stop_after_delay(LONGEST_BUSY),
         wait=wait_random_exponential(multiplier=0.005, max=0.1),
         reraise=True,
     )

@@ -1,11 +1,13 @@
 """The append-only ledger in SQL: envelopes, signed heads, the inbox and the runs' read model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any, cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, LargeBinary, Row, func, or_, select, update
+from sqlalchemy import cast as cast_to
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
@@ -22,6 +24,9 @@ from bot.services import chain
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_NAME = 400  # PostgreSQL cannot index much longer ones
+
+# The cast: SQLite would keep a text that somebody put there instead of the bytes.
+INBOX = (inbox.c.id, inbox.c.forge, inbox.c.name, inbox.c.digest, cast_to(inbox.c.body, LargeBinary).label("body"))
 
 Draft = tuple[str, dict[str, object]]
 
@@ -108,7 +113,7 @@ class SqlLedger:
                 body=delivery.body,
                 received=self._time.now(),
             )
-            if not connection.execute(fresh.on_conflict_do_nothing()).rowcount:
+            if connection.execute(fresh.on_conflict_do_nothing().returning(inbox.c.id)).one_or_none() is None:
                 return False
             self._extend(connection, self._head(connection, stream), [draft], id_, jobs, None)
             return True
@@ -126,20 +131,26 @@ class SqlLedger:
         return stored
 
     def delivery(self, delivery_id: str) -> Delivery:
-        """Return a stored delivery; raises KeyError."""
-        query = select(inbox).where(inbox.c.id == column_text(delivery_id))
+        """Return a stored delivery; raises KeyError, or Tampered when its body is not the one received."""
+        query = select(*INBOX).where(inbox.c.id == column_text(delivery_id))
         row = self._database.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
             raise KeyError(delivery_id)
-        return Delivery(row.id, row.forge, row.name, row.digest, bytes(row.body))
+        if body_changed(row.digest, row.body):
+            raise Tampered(f"the body of the stored delivery {row.id} was changed")
+        return Delivery(row.id, row.forge, row.name, row.digest, row.body)
 
-    def runs(self, *, repo: str | None = None, number: int | None = None, limit: int = 50) -> list[RunRow]:
-        """Return rows, latest first; `number` matches the issue or the change."""
+    def runs(
+        self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
+    ) -> list[RunRow]:
+        """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
         query = select(runs).order_by(runs.c.updated.desc(), runs.c.run.desc()).limit(limit)
         if repo is not None:
             query = query.where(runs.c.repo == repo)
         if number is not None:
             query = query.where(or_(runs.c.issue == number, runs.c.change == number))
+        if head is not None:
+            query = query.where(runs.c.head == head)
         rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [RunRow(**row) for row in rows]
 
@@ -148,6 +159,12 @@ class SqlLedger:
         query = select(runs).where(runs.c.run == run)
         row = self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
         return None if row is None else RunRow(**row)
+
+    def run_states(self) -> dict[str, int]:
+        """Return how many runs are in each state."""
+        query = select(runs.c.state, func.count()).group_by(runs.c.state)
+        rows = self._database.read(lambda connection: connection.execute(query).all())
+        return {state: count for state, count in rows}
 
     def _draft(self, fact: Fact) -> Draft:
         kind, encoded = encode(fact)
@@ -256,6 +273,11 @@ class _Head:
     clock: Clock | None
 
 
+def body_changed(digest: str, body: bytes) -> bool:
+    """Tell whether a body is not the one of a digest (one that is no SHA-256 in hex says nothing)."""
+    return len(digest) == 64 and sha256(body).hexdigest() != digest
+
+
 def _check_name(stream: str) -> None:
     if not stream or len(stream.encode(errors="replace")) > LONGEST_NAME or column_text(stream) != stream:
         raise LedgerError(f"not a name for a stream (1 to {LONGEST_NAME} bytes of plain text): {stream[:80]!r}")
@@ -281,21 +303,22 @@ def envelope_of(row: Row[Any]) -> Envelope:
 
 def checkpoint_holds(head: Row[Any], verify: chain.Verify) -> bool:
     """Tell whether a row of `heads` was signed by the key that it names."""
-    message = chain.head_message(head.stream, head.version, head.hash, Clock(head.wall, head.counter))
-    return _vouched(head, message, verify)
+    return _vouched(
+        head, lambda: chain.head_message(head.stream, head.version, head.hash, Clock(head.wall, head.counter)), verify
+    )
 
 
 def register_holds(row: Row[Any], verify: chain.Verify) -> bool:
     """Tell whether the row of `register` was signed, or is the one of an empty ledger."""
     if row.streams == 0:
         return bool(row.mark == chain.GENESIS)
-    return _vouched(row, chain.register_message(row.streams, row.mark), verify)
+    return _vouched(row, lambda: chain.register_message(row.streams, row.mark), verify)
 
 
-def _vouched(row: Row[Any], message: bytes, verify: chain.Verify) -> bool:
+def _vouched(row: Row[Any], message: Callable[[], bytes], verify: chain.Verify) -> bool:
     try:
-        return verify(Zone(row.zone), row.key, message, bytes.fromhex(row.signature))
-    except ValueError:
+        return verify(Zone(row.zone), row.key, message(), bytes.fromhex(row.signature))
+    except (ValueError, TypeError):  # SQLite keeps values of any type in any column
         return False
 
 

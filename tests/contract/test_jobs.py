@@ -1,0 +1,307 @@
+"""The contract of bot.ports.Jobs, on every database."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.adapters.database import Database
+from bot.adapters.jobs_sql import SqlJobs
+from bot.domain.errors import LeaseLost
+from bot.ports import Job, Lease
+from tests.contract.ledger_rig import BACKENDS, Rig, installation
+
+ONE = Job("advance", "run-1")
+
+
+@pytest.fixture(params=BACKENDS)
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rig]:
+    with installation(request.param, tmp_path) as made:
+        yield made
+
+
+def claim(rig: Rig, *, seconds: float = 10) -> Lease | None:
+    return rig.jobs.claim("advance", "run-1", seconds=seconds)
+
+
+def claimed(rig: Rig, *, seconds: float = 10) -> Lease:
+    lease = claim(rig, seconds=seconds)
+    assert lease is not None
+    return lease
+
+
+def due(rig: Rig) -> list[str]:
+    return [job.key for job in rig.jobs.due(limit=100, resend_after=30)]
+
+
+def test_nobody_wished_for_it(rig: Rig) -> None:
+    assert claim(rig) is None
+    assert due(rig) == []
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 0}
+
+
+def test_a_wished_job_is_claimed_once_and_done(rig: Rig) -> None:
+    rig.jobs.wish([ONE, ONE])
+    lease = claimed(rig)
+    assert lease == Lease("advance", "run-1", fence=1, attempt=1)
+    assert claim(rig) is None
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 1, "dead": 0}
+    rig.jobs.finish(lease)
+    assert claim(rig) is None
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 0}
+
+
+def test_name_and_key_together_are_the_identity(rig: Rig) -> None:
+    rig.jobs.wish([ONE, Job("execute", "run-1"), Job("advance", "run-2")])
+    claimed(rig)
+    assert rig.jobs.claim("execute", "run-1", seconds=1) is not None
+    assert rig.jobs.claim("advance", "run-2", seconds=1) is not None
+    assert rig.jobs.claim("deliver", "run-1", seconds=1) is None
+
+
+def test_a_wish_during_a_lease_is_not_lost(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    rig.jobs.wish([ONE])
+    assert claim(rig) is None
+    rig.jobs.finish(lease)
+    assert due(rig) == ["run-1"]
+    assert claimed(rig) == Lease("advance", "run-1", fence=2, attempt=1)
+
+
+def test_two_wishes_during_a_lease_are_one_and_the_earlier_counts(rig: Rig) -> None:
+    now = rig.time.wall
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    rig.jobs.wish([Job("advance", "run-1", now + 50)])
+    rig.jobs.wish([Job("advance", "run-1", now + 5), Job("advance", "run-1", now + 500)])
+    rig.jobs.finish(lease)
+    rig.time.wall = now + 4
+    assert claim(rig) is None
+    rig.time.wall = now + 5
+    rig.jobs.finish(claimed(rig))
+    rig.time.wall = now + 600
+    assert claim(rig) is None
+
+
+@pytest.mark.parametrize(("again", "wished", "first"), [(5, 50, 5), (50, 5, 5), (5, None, 5), (0, None, 0)])
+def test_finished_until_again_or_the_wish_whichever_is_earlier(
+    rig: Rig, again: float, wished: float | None, first: float
+) -> None:
+    now = rig.time.wall
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    if wished is not None:
+        rig.jobs.wish([Job("advance", "run-1", now + wished)])
+    rig.jobs.finish(lease, again=now + again)
+    rig.time.wall = now + first - 0.5
+    assert claim(rig) is None
+    rig.time.wall = now + first
+    claimed(rig)
+
+
+def test_a_job_is_not_claimed_before_it_is_due(rig: Rig) -> None:
+    rig.jobs.wish([Job("advance", "run-1", rig.time.wall + 10)])
+    assert claim(rig) is None
+    assert due(rig) == []
+    rig.time.wall += 10
+    assert due(rig) == ["run-1"]
+    claimed(rig)
+
+
+def test_a_wish_makes_a_waiting_job_due_earlier_never_later(rig: Rig) -> None:
+    rig.jobs.wish([Job("advance", "run-1", rig.time.wall + 10)])
+    rig.jobs.wish([Job("advance", "run-1", rig.time.wall + 99)])
+    rig.time.wall += 10
+    assert due(rig) == ["run-1"]
+    rig.jobs.finish(claimed(rig), again=rig.time.wall + 1000)
+    rig.jobs.wish([ONE])
+    assert due(rig) == ["run-1"]
+
+
+def test_a_wish_does_not_shorten_the_pause_after_a_failure(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    assert not rig.jobs.fail(claimed(rig), "the forge is away", retry_at=rig.time.wall + 60, dead_after=3)
+    rig.jobs.wish([ONE])
+    assert claim(rig) is None
+    rig.time.wall += 60
+    assert claimed(rig).attempt == 2
+
+
+def test_attempts_are_counted_before_the_work_and_the_job_dies_after_the_last(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    for attempt, dead in ((1, False), (2, False), (3, True)):
+        lease = claimed(rig)
+        assert (lease.attempt, lease.fence) == (attempt, attempt)
+        assert rig.jobs.fail(lease, "boom \0 \ud800", retry_at=rig.time.wall, dead_after=3) is dead
+    assert claim(rig) is None
+    assert due(rig) == []
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 1}
+
+
+def test_a_wish_revives_a_dead_job(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    assert rig.jobs.fail(claimed(rig), "boom", retry_at=rig.time.wall, dead_after=1)
+    rig.jobs.wish([ONE])
+    assert due(rig) == ["run-1"]
+    assert claimed(rig) == Lease("advance", "run-1", fence=2, attempt=1)
+
+
+def test_a_wish_during_the_last_attempt_saves_the_job(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    rig.jobs.wish([ONE])
+    assert not rig.jobs.fail(lease, "boom", retry_at=rig.time.wall + 5, dead_after=1)
+    assert claim(rig) is None
+    rig.time.wall += 5
+    assert claimed(rig).attempt == 1
+
+
+def test_success_resets_the_attempts(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    rig.jobs.fail(claimed(rig), "boom", retry_at=rig.time.wall, dead_after=5)
+    rig.jobs.finish(claimed(rig), again=rig.time.wall)
+    assert claimed(rig) == Lease("advance", "run-1", fence=3, attempt=1)
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_old_holder_can_do_nothing(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    old = claimed(rig, seconds=10)
+    rig.time.wall += 9.5
+    assert claim(rig) is None
+    rig.time.wall += 0.5
+    assert due(rig) == ["run-1"]
+    new = claimed(rig, seconds=10)
+    assert (new.fence, new.attempt) == (old.fence + 1, 2)
+    with pytest.raises(LeaseLost, match="run-1"):
+        rig.jobs.renew(old, seconds=10)
+    rig.jobs.finish(old, again=rig.time.wall)
+    assert not rig.jobs.fail(old, "late", retry_at=rig.time.wall, dead_after=1)
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 1, "dead": 0}
+    rig.jobs.renew(new, seconds=10)
+
+
+def test_renewing_prolongs_even_a_lease_that_ran_out_if_nobody_took_it(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    lease = claimed(rig, seconds=10)
+    rig.time.wall += 11
+    rig.jobs.renew(lease, seconds=10)
+    assert claim(rig) is None
+    rig.time.wall += 10
+    claimed(rig)
+
+
+def test_an_ended_lease_cannot_be_renewed(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    rig.jobs.finish(lease)
+    with pytest.raises(LeaseLost):
+        rig.jobs.renew(lease, seconds=10)
+
+
+def test_the_fence_grows_over_the_whole_life_of_a_job(rig: Rig) -> None:
+    fences = []
+    for _ in range(4):
+        rig.jobs.wish([ONE])
+        lease = claimed(rig)
+        fences.append(lease.fence)
+        rig.jobs.finish(lease)
+    assert fences == [1, 2, 3, 4]
+
+
+def test_a_take_over_serves_the_wishes_made_until_then_and_keeps_later_ones(rig: Rig) -> None:
+    now = rig.time.wall
+    rig.jobs.wish([ONE])
+    claimed(rig, seconds=10)
+    rig.jobs.wish([ONE])
+    rig.time.wall = now + 10
+    second = claimed(rig, seconds=10)
+    rig.jobs.finish(second)
+    assert claim(rig) is None
+    rig.jobs.wish([ONE])
+    claimed(rig, seconds=10)
+    rig.jobs.wish([Job("advance", "run-1", now + 100)])
+    rig.time.wall = now + 20
+    rig.jobs.finish(claimed(rig))
+    rig.time.wall = now + 100
+    claimed(rig)
+
+
+def test_due_jobs_are_sent_once_and_again_only_after_a_while(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    assert due(rig) == ["run-1"]
+    assert due(rig) == []
+    rig.jobs.wish([ONE])  # it waits already: nothing changes
+    assert due(rig) == []
+    rig.time.wall += 30
+    assert due(rig) == ["run-1"]
+
+
+def test_the_longest_due_come_first_and_only_so_many(rig: Rig) -> None:
+    now = rig.time.wall
+    rig.jobs.wish([Job("advance", f"run-{place}", now - place) for place in range(5)])
+    assert rig.jobs.due(limit=2, resend_after=30) == [
+        Job("advance", "run-4", now - 4),
+        Job("advance", "run-3", now - 3),
+    ]
+    assert due(rig) == ["run-2", "run-1", "run-0"]
+
+
+def test_a_retry_is_sent_when_it_is_due_however_lately_it_was_sent_before(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    assert due(rig) == ["run-1"]
+    rig.jobs.fail(claimed(rig), "boom", retry_at=rig.time.wall + 1, dead_after=3)
+    rig.time.wall += 1
+    assert due(rig) == ["run-1"]
+
+
+def test_a_key_with_any_text_finds_itself_again(rig: Rig) -> None:
+    key = "nul \0 lone \ud800 grüße"
+    rig.jobs.wish([Job("deliver", key)])
+    lease = rig.jobs.claim("deliver", key, seconds=10)
+    assert lease is not None
+    rig.jobs.finish(lease)
+    assert rig.jobs.counts()["leased"] == 0
+
+
+def test_many_racers_never_share_a_job_and_lose_none(rig: Rig) -> None:
+    keys = [f"run-{place}" for place in range(12)]
+    rig.jobs.wish([Job("advance", key) for key in keys])
+
+    def race(_: int) -> list[str]:
+        with closing(Database(rig.url)) as database:
+            mine = SqlJobs(database, rig.time)
+            return [key for key in keys if mine.claim("advance", key, seconds=60)]
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = [key for keys_taken in pool.map(race, range(8)) for key in keys_taken]
+    assert sorted(taken) == sorted(keys)
+
+
+def test_many_sweepers_send_each_job_once(rig: Rig) -> None:
+    rig.jobs.wish([Job("advance", f"run-{place}") for place in range(40)])
+
+    def sweep(_: int) -> list[str]:
+        with closing(Database(rig.url)) as database:
+            mine = SqlJobs(database, rig.time)
+            return [job.key for _ in range(4) for job in mine.due(limit=5, resend_after=60)]
+
+    with ThreadPoolExecutor(8) as pool:
+        sent = [key for keys in pool.map(sweep, range(8)) for key in keys]
+    assert sorted(sent) == sorted(f"run-{place}" for place in range(40))
+
+
+def test_wishes_that_cross_do_not_deadlock(rig: Rig) -> None:
+    names = [f"run-{place}" for place in range(6)]
+
+    def wish(seed: int) -> None:
+        with closing(Database(rig.url)) as database:
+            turned = names[seed % 6 :] + names[: seed % 6]
+            for _ in range(5):
+                SqlJobs(database, rig.time).wish([Job("advance", key) for key in turned])
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(wish, range(6)))
+    assert rig.jobs.counts()["waiting"] == 6
