@@ -58,10 +58,10 @@ class _Response:
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    """Return the description, without two turns of phrase that validators take more literally than GitHub does.
+    """Return the description, without the turns of phrase that validators take more literally than GitHub does.
 
-    A nullable enumeration does not list null although GitHub sends it, and a discriminator sits on unions that hold
-    lists; the union itself stays and is checked.
+    A nullable enumeration or union does not list null although GitHub sends it, and a discriminator sits on unions
+    that hold lists; the union itself stays and is checked.
     """
     with gzip.open(SPEC, "rt", encoding="utf-8") as file:
         loaded: dict[str, Any] = json.load(file)
@@ -77,6 +77,8 @@ def _soften(node: Any) -> None:
         return
     if node.get("nullable") is True and isinstance(node.get("enum"), list) and None not in node["enum"]:
         node["enum"].append(None)
+    if node.get("nullable") is True and isinstance(node.get("oneOf"), list) and "type" not in node:
+        node["oneOf"].append({"type": "object", "nullable": True, "enum": [None]})
     if isinstance(node.get("discriminator"), dict) and ("oneOf" in node or "anyOf" in node):
         del node["discriminator"]
     for child in node.values():
@@ -93,7 +95,11 @@ def _routes() -> list[tuple[re.Pattern[str], str]]:
     """Return (pattern, template), the most literal template first."""
     rows = []
     for template in document()["paths"]:
-        wild = re.sub(r"\{(\w+)\}", lambda m: f"(?P<{m[1]}>{'.*' if m[1] == 'path' else '.+' if m[1] in _WIDE else '[^/]+'})", template)
+        wild = re.sub(
+            r"\{(\w+)\}",
+            lambda m: f"(?P<{m[1]}>{'.*' if m[1] == 'path' else '.+' if m[1] in _WIDE else '[^/]+'})",
+            template,
+        )
         rows.append((template.count("{"), -len(template), re.compile(wild + "$"), template))
     return [(pattern, template) for _, _, pattern, template in sorted(rows, key=lambda row: row[:2])]
 

@@ -65,7 +65,7 @@ def _before(world: World) -> Response | None:
     if _is_api():
         cost = 0 if request.path.endswith("/rate_limit") else 1
         g.rate = budget(world, bearer() or request.remote_addr or "", spend=cost)
-        if g.rate.exhausted:
+        if cost and g.rate.exhausted:
             return Problem(403, "API rate limit exceeded.").response()
     return None
 

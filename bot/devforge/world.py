@@ -111,8 +111,10 @@ class World:
         return Person(user.login, f"{user.id}+{user.login}@users.noreply.localhost", self.now())
 
     def author(self, email: str) -> User | None:
-        """Return the user whose commit address this is, or None."""
-        if not email.endswith("@users.noreply.localhost"):
-            return None
-        login = email.removesuffix("@users.noreply.localhost").partition("+")[2]
-        return self.users.get(login)
+        """Return the user whose commit address this is, or None.
+
+        Nobody registers addresses here: the part before the `@`, after an id and `+`, is the login or the app's name.
+        """
+        local = email.rpartition("@")[0]
+        login = local.partition("+")[2] or local
+        return self.users.get(login) or self.users.get(f"{login}[bot]")

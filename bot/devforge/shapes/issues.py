@@ -79,7 +79,6 @@ def issue(world: World, repo: Repository, one: Issue) -> Json:
         "user": simple_user(world, one.author),
         "labels": labels(world, repo, one),
         "state": one.state,
-        "state_reason": "completed" if one.state == "closed" else None,
         "locked": False,
         "active_lock_reason": None,
         "assignee": None,
@@ -95,6 +94,8 @@ def issue(world: World, repo: Repository, one: Issue) -> Json:
         "reactions": rollup(api, []),
         "performed_via_github_app": None,
     }
+    if one.state == "closed":
+        body["state_reason"] = "completed"
     if one.change:
         page = issue_page(world, repo, one)
         merged = one.change.merged_at
