@@ -2,18 +2,17 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, CursorResult, Select, select
 
 from bot.adapters.database import Database
 from bot.adapters.keys import KeyRing
 from bot.adapters.ledger_sql import INBOX, body_changed, envelope_of, head_flaw, register_holds
 from bot.adapters.schema import envelopes, heads, inbox, register
-from bot.domain.envelope import Envelope
 from bot.domain.errors import LedgerError, Tampered
 from bot.ports import Time
 from bot.services import audit, chain
@@ -43,15 +42,15 @@ def export_ledger(database: Database, keys: audit.Signer, time: Time, path: Path
 
 
 def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) -> audit.Report:
-    auditor, running = audit.Auditor(keys.verify), sha256()
+    running = sha256()
+
+    def write(line: bytes) -> None:
+        running.update(line)
+        file.write(line)
+
     with database.snapshot() as connection:
-        for seen in _see_all(connection, auditor):
-            if isinstance(seen, audit.Problem):
-                return _report(auditor, seen, "")
-            line = audit.line_of(seen)
-            running.update(line)
-            file.write(line)
-        problem = auditor.finish() or _checkpoints(connection, auditor, keys.verify)
+        auditor = audit.Auditor(keys.verify, _ends(connection))
+        problem = _see_all(connection, auditor, write) or _checkpoints(connection, auditor, keys.verify)
     if problem is None:
         file.write(audit.seal_line(auditor, running.hexdigest(), keys, time.now()))
     return _report(auditor, problem, running.hexdigest())
@@ -62,11 +61,12 @@ def verify_database(database: Database, verify: chain.Verify) -> audit.Report:
     auditor, running = audit.Auditor(verify), sha256()
     try:
         with database.snapshot() as connection:
-            for seen in _see_all(connection, auditor):
-                if isinstance(seen, audit.Problem):
-                    return _report(auditor, seen, "")
-                running.update(audit.line_of(seen))
-            problem = auditor.finish() or _checkpoints(connection, auditor, verify) or _bodies(connection, auditor)
+            auditor = audit.Auditor(verify, _ends(connection))
+            problem = (
+                _see_all(connection, auditor, running.update)
+                or _checkpoints(connection, auditor, verify)
+                or _bodies(connection, auditor)
+            )
     except LedgerError as error:  # such as a malformed file
         problem = audit.Problem(auditor.count + 1, "", 0, str(error))
     return _report(auditor, problem, running.hexdigest())
@@ -77,35 +77,45 @@ def _report(auditor: audit.Auditor, problem: audit.Problem | None, digest: str) 
     return audit.Report(auditor.count, len(auditor.heads), problem, "installation", digest, warnings)
 
 
-def _see_all(connection: Connection, auditor: audit.Auditor) -> Iterator[Envelope | audit.Problem]:
-    """Give every envelope that is right, then the first problem, if there is one, and no more."""
-    query = select(envelopes).order_by(envelopes.c.stream, envelopes.c.version)
-    for row in connection.execution_options(yield_per=BATCH).execute(query):
-        try:
-            envelope = envelope_of(row)
-        except Tampered as error:
-            auditor.count += 1
-            yield auditor.problem(str(row.stream), row.version, str(error))
-            return
-        problem = auditor.see(envelope)
-        if problem:
-            yield problem
-            return
-        yield envelope
+def _rows(connection: Connection, query: Select[Any]) -> CursorResult[Any]:
+    """Return the rows in batches; close it, or PostgreSQL's cursor stays open."""
+    return connection.execute(query, execution_options={"yield_per": BATCH})
+
+
+def _ends(connection: Connection) -> audit.Ends:
+    with _rows(connection, select(heads.c.stream, heads.c.version, heads.c.hash)) as rows:
+        # SQLite keeps values of any type in any column.
+        known = {str(row.stream): (row.version if isinstance(row.version, int) else -1, row.hash) for row in rows}
+    return audit.Ends("its signed head", known)
+
+
+def _see_all(connection: Connection, auditor: audit.Auditor, write: Callable[[bytes], object]) -> audit.Problem | None:
+    """Show every envelope to the auditor, and write those that are right as lines, up to the first problem."""
+    with _rows(connection, select(envelopes).order_by(envelopes.c.stream, envelopes.c.version)) as rows:
+        for row in rows:
+            try:
+                envelope = envelope_of(row)
+            except Tampered as error:
+                auditor.count += 1
+                return auditor.problem(str(row.stream), row.version, str(error))
+            problem = auditor.see(envelope)
+            if problem:
+                return problem
+            write(audit.line_of(envelope))
+    return auditor.finish()
 
 
 def _checkpoints(connection: Connection, auditor: audit.Auditor, verify: chain.Verify) -> audit.Problem | None:
     """Compare the ends that were seen with the signed heads, and the streams with the signed register."""
     left, mark, streams = dict(auditor.heads), chain.GENESIS, 0
-    for row in connection.execution_options(yield_per=BATCH).execute(select(heads).order_by(heads.c.stream)):
-        last = left.pop(row.stream, None)
-        wrong = head_flaw(row, last, verify)
-        if wrong:
-            line = auditor.lines.get(row.stream, auditor.count)
-            return audit.Problem(line, row.stream, last.version if last else 0, wrong)
-        mark, streams = chain.mark_with(mark, row.stream), streams + 1
-    for name, last in left.items():
-        return audit.Problem(auditor.lines[name], name, last.version, "its signed head is missing")
+    with _rows(connection, select(heads).order_by(heads.c.stream)) as rows:
+        for row in rows:
+            last = left.pop(row.stream, None)
+            wrong = head_flaw(row, last, verify)
+            if wrong:
+                line = auditor.lines.get(row.stream, auditor.count)
+                return audit.Problem(line, row.stream, last.version if last else 0, wrong)
+            mark, streams = chain.mark_with(mark, row.stream), streams + 1
     known = connection.execute(select(register)).one_or_none()
     if known is None or not register_holds(known, verify):
         return auditor.problem("", 0, "the register of streams does not verify")
@@ -117,12 +127,13 @@ def _checkpoints(connection: Connection, auditor: audit.Auditor, verify: chain.V
 def _bodies(connection: Connection, auditor: audit.Auditor) -> audit.Problem | None:
     """Compare the stored deliveries with what was recorded as received."""
     left = dict(auditor.received)
-    for row in connection.execution_options(yield_per=BATCH).execute(select(*INBOX).order_by(inbox.c.id)):
-        digest = left.pop(row.id, None)
-        if digest is None:
-            return auditor.problem("", 0, f"the stored delivery {row.id} was never recorded as received")
-        if digest != row.digest or body_changed(digest, row.body):
-            return auditor.problem("", 0, f"the body of the stored delivery {row.id} was changed")
+    with _rows(connection, select(*INBOX).order_by(inbox.c.id)) as rows:
+        for row in rows:
+            digest = left.pop(row.id, None)
+            if digest is None:
+                return auditor.problem("", 0, f"the stored delivery {row.id} was never recorded as received")
+            if digest != row.digest or body_changed(digest, row.body):
+                return auditor.problem("", 0, f"the body of the stored delivery {row.id} was changed")
     for missing in left:
         return auditor.problem("", 0, f"the body of the delivery {missing} is missing")
     return None
@@ -133,20 +144,19 @@ def verify_file(path: Path, trusted: KeyRing | None) -> audit.Report:
 
     Self-declared keys show that nobody without one of these keys changed the file, but not whose keys they are.
     """
-    trust: audit.Trust = "installation" if trusted else "self-declared"
-    verify = trusted.verify if trusted else _declared(path)
-    with path.open("rb") as file:
-        return audit.verify_lines(_lines(file), verify, trust)
-
-
-def _declared(path: Path) -> chain.Verify:
     last = b""
     with path.open("rb") as file:
         for line in _lines(file):
             last = line
+        file.seek(0)
+        verify = trusted.verify if trusted else _declared(last)
+        return audit.verify_lines(_lines(file), verify, "installation" if trusted else "self-declared", last)
+
+
+def _declared(last: bytes) -> chain.Verify:
     try:
         return KeyRing(audit.declared_keys(audit.read_seal(last) or {})).verify
-    except (ValueError, TypeError):
+    except ValueError:
         return lambda _zone, _key, _message, _signature: True  # the missing seal is what will be reported
 
 

@@ -64,6 +64,14 @@ class Report:
         return self.problem is None
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where each stream has to end (version and hash), and who says so: known before the envelopes are seen."""
+
+    by: str
+    heads: Mapping[str, tuple[int, str]]
+
+
 @dataclass(slots=True)
 class _Stream:
     """What the audit keeps of the stream that it is in."""
@@ -75,10 +83,15 @@ class _Stream:
 
 
 class Auditor:
-    """Sees every envelope of a ledger in the order of stream and version, and remembers no more than it must."""
+    """Sees every envelope of a ledger in the order of stream and version, and remembers no more than it must.
 
-    def __init__(self, verify: chain.Verify) -> None:
+    With `ends` known, a missing line is noticed where it is missing.
+    """
+
+    def __init__(self, verify: chain.Verify, ends: Ends | None = None) -> None:
         self._verify = verify
+        self._ends = ends
+        self._order = iter(sorted(ends.heads) if ends else ())
         self._now: _Stream | None = None
         self._ids: set[bytes] = set()
         self._handled: dict[str, Problem] = {}
@@ -92,6 +105,10 @@ class Auditor:
     def see(self, envelope: Envelope) -> Problem | None:
         """Take the next envelope; return what is wrong with it, given all before it."""
         self.count += 1
+        if self._now is None or envelope.stream != self._now.name:
+            moved = self._border(envelope)
+            if moved:
+                return moved
         wrong = self._place(envelope) or self._once(envelope) or self._meaning(envelope)
         return self.problem(envelope.stream, envelope.version, wrong) if wrong else None
 
@@ -101,7 +118,10 @@ class Auditor:
 
     def finish(self) -> Problem | None:
         """End the audit; return what only the whole ledger can show."""
+        missing = self._border(None)
         self._leave()
+        if missing:
+            return missing
         unknown = [where for delivery, where in self._handled.items() if delivery not in self.received]
         return min(unknown, key=lambda problem: problem.line, default=None)
 
@@ -114,6 +134,26 @@ class Auditor:
             ("runs not ended", self._open_runs),
         )
         return tuple(f"{len(names)} {what}: {_some(names)}" for what, names in found if names)
+
+    def _border(self, envelope: Envelope | None) -> Problem | None:
+        """Check that one stream may end here and this one begin (None: the ledger end)."""
+        if self._ends is None:
+            return None
+        line, by = self.count + (envelope is None), self._ends.by
+        if self._now is not None:
+            last = self._now.last
+            version, hash_ = self._ends.heads[last.stream]
+            if last.version < version:
+                return Problem(line, last.stream, last.version + 1, f"it is missing: {by} ends at version {version}")
+            if (last.version, last.hash) != (version, hash_):
+                return Problem(self.lines[last.stream], last.stream, last.version, f"{by} has another end")
+        name = envelope.stream if envelope else None
+        expected = next(self._order, None)
+        if name == expected:
+            return None
+        if envelope and (expected is None or envelope.stream < expected):
+            return Problem(line, envelope.stream, envelope.version, f"{by} does not know this stream")
+        return Problem(line, str(expected), 1, f"the stream is missing: {by} knows it")
 
     def _place(self, envelope: Envelope) -> str | None:
         """Check order, chain, hash, right, signature and clock."""
@@ -266,9 +306,27 @@ def _raw_keys(known: object) -> dict[str, bytes]:
             raise ValueError("the seal's public keys are malformed")
 
 
-def verify_lines(lines: Iterable[bytes], verify: chain.Verify, trust: Trust) -> Report:
-    """Verify an export, line by line, up to the first that is wrong."""
-    auditor = Auditor(verify)
+def sealed_ends(seal: Mapping[str, object] | None, verify: chain.Verify) -> Ends | None:
+    """Return where the streams end according to a seal, if its signature can be trusted."""
+    if seal is None or not _seal_vouched(seal, verify):
+        return None
+    heads = seal.get("heads")
+    ends: dict[str, tuple[int, str]] = {}
+    for name, head in (heads if isinstance(heads, dict) else {}).items():
+        match head:
+            case {"version": int(version), "hash": str(hash_)}:
+                ends[str(name)] = (version, hash_)
+            case _:
+                return None  # `_seal_flaw` will say so, where the seal stands
+    return Ends("the seal", ends)
+
+
+def verify_lines(lines: Iterable[bytes], verify: chain.Verify, trust: Trust, last: bytes = b"") -> Report:
+    """Verify an export, line by line, up to the first that is wrong.
+
+    `last` is the last line, read ahead: with the seal known, a missing line is named where it is missing.
+    """
+    auditor = Auditor(verify, sealed_ends(read_seal(last), verify))
     running, sealed, number = sha256(), False, 0
     problem: Problem | None = None
     for number, line in enumerate(lines, start=1):
@@ -281,7 +339,7 @@ def verify_lines(lines: Iterable[bytes], verify: chain.Verify, trust: Trust) -> 
             running.update(line)
         else:
             sealed = True
-            problem = auditor.finish() or _other_end(seal, auditor)
+            problem = auditor.finish()
             wrong = None if problem else _seal_flaw(seal, line, auditor, running.hexdigest(), verify)
             problem = Problem(number, "", 0, wrong) if wrong else problem
         if problem:
@@ -306,22 +364,8 @@ def _see_line(auditor: Auditor, line: bytes) -> Problem | None:
     return auditor.see(envelope)
 
 
-def _other_end(seal: Mapping[str, object], auditor: Auditor) -> Problem | None:
-    """Find the first stream that does not end where the seal says."""
-    heads = seal.get("heads")
-    sealed = heads if isinstance(heads, dict) else {}
-    line = 0
-    for name in sorted(sealed.keys() | auditor.heads.keys()):
-        line = auditor.lines.get(name, line)
-        there, here = sealed.get(name), _head(auditor.heads.get(name))
-        if there != here:
-            version = auditor.heads[name].version if name in auditor.heads else 0
-            return Problem(max(line, 1), name, version, f"the stream ends with {here}, the seal says {there}")
-    return None
-
-
-def _head(end: chain.End | None) -> dict[str, object] | None:
-    return {"version": end.version, "hash": end.hash} if end else None
+def _head(end: chain.End) -> dict[str, object]:
+    return {"version": end.version, "hash": end.hash}
 
 
 def _seal_flaw(
@@ -329,15 +373,20 @@ def _seal_flaw(
 ) -> str | None:
     if seal.get("count") != auditor.count:
         return f"the seal counts {seal.get('count')} envelopes, there are {auditor.count}"
+    if seal.get("heads") != {name: _head(end) for name, end in auditor.heads.items()}:
+        return "the seal names other ends of the streams"
     if seal.get("digest") != digest:
         return "the seal's digest is of other lines"
-    try:
-        exact = chain.canonical({"seal": dict(seal)}) + b"\n" == line
-        zone, signature = Zone(str(seal.get("zone"))), bytes.fromhex(str(seal.get("signature")))
-    except ValueError:
-        return "the seal cannot be read"
-    if not exact:
+    if not _seal_vouched(seal, verify):
+        return f"the seal's signature is not by the key {seal.get('key')} of the zone {seal.get('zone')}"
+    if chain.canonical({"seal": dict(seal)}) + b"\n" != line:
         return "the seal is not in canonical form (RFC 8785, one line)"
-    if not verify(zone, str(seal.get("key")), _seal_message(seal), signature):
-        return f"the seal's signature is not by the key {seal.get('key')} of the zone {zone.value}"
     return None
+
+
+def _seal_vouched(seal: Mapping[str, object], verify: chain.Verify) -> bool:
+    try:
+        signature = bytes.fromhex(str(seal.get("signature")))
+        return verify(Zone(str(seal.get("zone"))), str(seal.get("key")), _seal_message(seal), signature)
+    except ValueError:
+        return False
