@@ -4,11 +4,11 @@ import os
 import platform
 import secrets
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bot.domain.errors import SandboxUnavailable
@@ -16,8 +16,8 @@ from bot.ports import Finished, Limits
 from workers.sandbox import profile, seccomp
 from workers.sandbox.limits import Enforcement, Group, Parents, find_parents
 from workers.sandbox.process import Launch, Watch
+from workers.sandbox.rooms import make_room, sweep_rooms
 from workers.sandbox.runtime import Binary, Mount, binaries, interpreter_mounts, tool
-from workers.sandbox.workspace import BASE, TREE, remove_tree
 
 # Uids for root to become. Debian gives out none of these, and no user or service should have one.
 _UIDS = range(58_000, 59_000)
@@ -44,6 +44,7 @@ class BubblewrapSandbox:
 
     `python` is the interpreter to use inside (default: the one that runs this). `candidates` are the bubblewrap
     programs to try (default: the system's, then the wheel's). `scratch_mb` bounds /tmp and /dev/shm inside, each.
+    A command is stopped, and none is started, when less than `keep_free_mb` are free on the workspace's disk.
     `parents` says where control groups can be made (default: looked for once).
     """
 
@@ -53,11 +54,13 @@ class BubblewrapSandbox:
         *,
         candidates: Sequence[Binary] | None = None,
         scratch_mb: int = 256,
+        keep_free_mb: int = 512,
         parents: Parents | None = None,
     ) -> None:
         self._python = python or sys.executable
         self._candidates = tuple(binaries() if candidates is None else candidates)
         self._scratch_mb = scratch_mb
+        self._keep_free_mb = keep_free_mb
         self._given_parents = parents
         self._binary: Binary | None = None
         self._found: Parents | None = None
@@ -85,11 +88,12 @@ class BubblewrapSandbox:
             for candidate in self._candidates:
                 try:
                     self._probe(candidate)
-                except SandboxUnavailable as error:
+                except (SandboxUnavailable, OSError) as error:
                     reasons.append(f"{candidate.path}: {error}")
                 else:
                     self._binary = candidate
                     _checked.add(key)
+                    sweep_rooms()
                     return
             raise SandboxUnavailable("no bubblewrap works here. " + " ".join([*reasons, *_advice()]))
 
@@ -119,16 +123,8 @@ class BubblewrapSandbox:
 
         Beside it lies a directory for the snapshot that `intake.snapshot` keeps out of the reach of commands.
         """
-        room = Path(tempfile.mkdtemp(prefix="journeyman-"))
-        try:
-            uid = secrets.choice(_UIDS)
-            for place in (room, room / TREE, room / BASE):
-                place.mkdir(mode=0o700, exist_ok=True)
-                if os.geteuid() == 0:
-                    os.chown(place, uid, uid)
-            yield room / TREE
-        finally:
-            remove_tree(room)
+        with make_room(secrets.choice(_UIDS) if os.geteuid() == 0 else None) as tree:
+            yield tree
 
     def _preconditions(self) -> None:
         if sys.platform != "linux" or seccomp.machine() not in seccomp.MACHINES:
@@ -161,6 +157,9 @@ class BubblewrapSandbox:
     ) -> Finished:
         stdin, env, read_only, on_line = rest
         uid = _uid_for(workspace)
+        free = partial(_free_bytes, workspace, self._keep_free_mb << 20)
+        if free() <= 0:
+            raise SandboxUnavailable(f"less than {self._keep_free_mb} MB are free on the disk of {workspace}")
         view = profile.Profile(
             workspace=workspace.resolve(strict=True),
             mounts=[*interpreter_mounts(Path(self._python)), *map(_extra_mount, read_only)],
@@ -171,7 +170,7 @@ class BubblewrapSandbox:
             group = stack.enter_context(Group(self._parents(), limits))
             bounded = [_required("prlimit"), *group.resource_options(), "--", *argv]
             launch = _launch(stack, binary, view, uid, bounded)
-            return Watch(launch, group, limits).run(stdin, on_line)
+            return Watch(launch, group, limits, free).run(stdin, on_line)
 
     def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         for name, value in extra.items():
@@ -246,6 +245,12 @@ def _uid_for(workspace: Path) -> int | None:
     if owner not in _UIDS:
         raise ValueError(f"{workspace} belongs to uid {owner}; make it with sandbox.workspace()")
     return owner
+
+
+def _free_bytes(workspace: Path, keep: int) -> int:
+    """How much may still be written before `keep` bytes are left on the disk."""
+    disk = os.statvfs(workspace)
+    return disk.f_bavail * disk.f_frsize - keep
 
 
 def _extra_mount(path: Path) -> Mount:

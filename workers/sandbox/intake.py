@@ -15,7 +15,8 @@ from pathlib import Path
 
 from bot.domain.errors import PatchRefused, SandboxUnavailable
 from bot.ports import Finished, Limits, Sandbox
-from workers.sandbox.workspace import BASE, PathRefused, make_directory, make_link, parts_of, write_bytes
+from workers.sandbox.rooms import BASE
+from workers.sandbox.workspace import PathRefused, make_directory, make_link, parts_of, write_bytes
 
 _GIT_LIMITS = Limits(wall_seconds=120, cpu_seconds=120, memory_mb=2048, processes=64, file_mb=1024)
 _GIT_ENVIRONMENT = {

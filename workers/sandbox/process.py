@@ -61,12 +61,18 @@ class Capture:
 
 
 class Watch:
-    """Runs one launch to its end. Make one, call `run` once."""
+    """Runs one launch to its end. Make one, call `run` once.
 
-    def __init__(self, launch: Launch, group: Group, limits: Limits) -> None:
+    `free_bytes` tells how much may still be written; at nothing, everything is killed as for a broken limit.
+    """
+
+    def __init__(self, launch: Launch, group: Group, limits: Limits, free_bytes: Callable[[], int]) -> None:
         self._launch = launch
         self._group = group
         self._limits = limits
+        self._free_bytes = free_bytes
+        self._looked = 0.0
+        self._disk_full = False
         self._status = bytearray()
         self._init: int | None = None  # pidfd of process 1 inside
         self._exit: int | None = None
@@ -80,14 +86,16 @@ class Watch:
         out, err = Capture(self._limits.output_bytes, on_line), Capture(self._limits.output_bytes)
         process = self._start()
         try:
-            timed_out = self._pump(process, stdin, (out, err), started + self._limits.wall_seconds)
+            killed = self._pump(process, stdin, (out, err), started + self._limits.wall_seconds)
         finally:
             self._end(process)
         out.close()
-        code = self._code(process.returncode, timed_out, bytes(err.data))
+        if self._disk_full:
+            err.data += b"\nsandbox: stopped, because the disk is nearly full\n"
+        code = self._code(process.returncode, killed, bytes(err.data))
         seconds = time.monotonic() - started
         truncated = out.truncated or err.truncated
-        return Finished(code, bytes(out.data), bytes(err.data), seconds, timed_out, truncated)
+        return Finished(code, bytes(out.data), bytes(err.data), seconds, killed and not self._disk_full, truncated)
 
     def _start(self) -> "subprocess.Popen[bytes]":
         try:
@@ -109,11 +117,11 @@ class Watch:
     def _pump(
         self, process: "subprocess.Popen[bytes]", stdin: bytes, captures: tuple[Capture, Capture], deadline: float
     ) -> bool:
-        """Move bytes until the launcher has ended and its output is read; True when a bound on time was broken."""
+        """Move bytes until the launcher has ended and its output is read; True when it had to be killed."""
         assert process.stdin
         assert process.stdout
         assert process.stderr
-        timed_out = False
+        killed = False
         with selectors.DefaultSelector() as ready, _end_of(process.pid) as ended:
             for stream, what in (
                 (process.stdout.fileno(), captures[0].feed),
@@ -125,12 +133,11 @@ class Watch:
             self._feed(ready, process.stdin.fileno(), memoryview(stdin))
             while True:
                 left = deadline - time.monotonic()
-                over = left <= 0 or self._group.cpu_seconds() > self._limits.cpu_seconds
-                if over and not timed_out:
-                    timed_out, deadline = True, time.monotonic() + _GRACE
-                    self._kill(process)
-                elif over:
+                if killed and left <= 0:
                     break
+                if not killed and (left <= 0 or self._overspent()):
+                    killed, deadline = True, time.monotonic() + _GRACE
+                    self._kill(process)
                 for key, _ in ready.select(max(0.0, min(left, _TICK))):
                     if key.fd == ended:
                         ready.unregister(ended)
@@ -142,7 +149,16 @@ class Watch:
                         ready.unregister(key.fd)
                 if not any(key.fd != process.stdin.fileno() for key in ready.get_map().values()):
                     break
-        return timed_out
+        return killed
+
+    def _overspent(self) -> bool:
+        """Look, at most once per tick, whether processor time or disk is used up."""
+        now = time.monotonic()
+        if now - self._looked < _TICK:
+            return False
+        self._looked = now
+        self._disk_full = self._free_bytes() <= 0
+        return self._disk_full or self._group.cpu_seconds() > self._limits.cpu_seconds
 
     @staticmethod
     def _read(key: selectors.SelectorKey) -> bool:
@@ -215,8 +231,8 @@ class Watch:
                     with suppress(OSError):
                         stream.close()
 
-    def _code(self, launcher: int, timed_out: bool, stderr: bytes) -> int:
-        if timed_out:
+    def _code(self, launcher: int, killed_by_us: bool, stderr: bytes) -> int:
+        if killed_by_us:
             return -signal.SIGKILL
         code = self._exit
         if code is None:

@@ -15,9 +15,6 @@ from pathlib import Path
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_DEPTH = 64
 
-# What a workspace's room holds: the tree that is mounted at /workspace, and the snapshot that it started from.
-TREE, BASE = "tree", "base"
-
 
 class PathRefused(ValueError):
     """A path that must not be touched. `code` is one of: outside, link, missing, not_a_file, too_large, exists."""
@@ -213,51 +210,3 @@ def make_directory(workspace: Path, relative: str) -> None:
     """Make a directory with its parents, if it is not there; raises PathRefused."""
     with directory(workspace, parts_of(relative), create=True):
         pass
-
-
-def remove_tree(root: Path) -> None:
-    """Remove a directory with all that is in it: any depth, any modes, links removed and never followed.
-
-    Instead of descending, it moves each directory's directories up to the top, so that neither the depth of the tree
-    nor the number of open files nor the length of paths matters.
-    """
-    try:
-        top = os.open(root, _DIRECTORY)
-    except FileNotFoundError:
-        return
-    try:
-        os.fchmod(top, 0o700)
-        while names := os.listdir(top):  # noqa: PTH208 - by descriptor
-            for name in names:
-                _dissolve(top, name)
-    finally:
-        os.close(top)
-    root.rmdir()
-
-
-def _dissolve(top: int, name: str) -> None:
-    """Remove one entry of the top directory; when it is a directory, its own directories move up beside it."""
-    if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
-        os.unlink(name, dir_fd=top)
-        return
-    fd = _open_locked(top, name)
-    try:
-        for entry in os.listdir(fd):  # noqa: PTH208 - by descriptor
-            if stat.S_ISDIR(os.stat(entry, dir_fd=fd, follow_symlinks=False).st_mode):
-                os.close(_open_locked(fd, entry))  # moving a directory needs the right to write into it
-                os.rename(entry, secrets.token_hex(12), src_dir_fd=fd, dst_dir_fd=top)
-            else:
-                os.unlink(entry, dir_fd=fd)
-    finally:
-        os.close(fd)
-    os.rmdir(name, dir_fd=top)
-
-
-def _open_locked(parent: int, name: str) -> int:
-    """Open a directory of ours whatever its mode says, giving the owner all rights first."""
-    handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
-    try:
-        Path(f"/proc/self/fd/{handle}").chmod(0o700)
-        return os.open(name, _DIRECTORY, dir_fd=parent)
-    finally:
-        os.close(handle)
