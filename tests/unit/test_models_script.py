@@ -1,5 +1,7 @@
 """Scripts, and the scripted server as other clients see it: streams, lists, refusals."""
 
+import base64
+import gzip
 import json
 import urllib.error
 import urllib.request
@@ -14,6 +16,7 @@ import pytest
 
 from bot.domain.errors import ConfigError
 from bot.ports import Ask, Text, ToolSpec, Turn
+from workers.models.encodings import ENCODINGS, fill
 from workers.models.openai import ON_PREM, OpenAIModel
 from workers.models.script import Cut, Hang, HttpError, Reply, ScriptCall, load, parse
 from workers.models.scripted import ScriptedServer
@@ -201,3 +204,15 @@ def test_a_model_without_a_tool_parser_writes_its_calls_as_text() -> None:
         assert "max_tokens" in server.requests[0].body
     assert answer.stop == "tool"
     assert [getattr(part, "arguments", None) for part in answer.turn.parts] == [{"path": "a"}]
+
+
+def test_the_output_comes_in_disguises() -> None:
+    text = "secret-value"
+    shown = {name: fill("<${OUTPUT:" + name + "}>", text)[1:-1] for name in ENCODINGS}
+    assert shown["skip7"] == "value"
+    assert shown["reversed"] == "eulav-terces"
+    assert base64.b64decode(shown["base64"]).decode() == text
+    assert gzip.decompress(base64.b64decode(shown["gzip"])).decode() == text
+    assert text not in "".join(shown.values())
+    assert fill({"a": ["${OUTPUT}", 1]}, text) == {"a": [text, 1]}
+    assert fill("${OUTPUT:nothing} ${IFS}", text) == "${OUTPUT:nothing} ${IFS}"

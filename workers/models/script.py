@@ -10,7 +10,7 @@ A file is a list of turns, or `{turns: [...], repeat: N}`: the list again and ag
     {hang_seconds: N}                                the server does not answer
 
 The last three are faults: they use up an attempt, not a turn of the dialogue. `${OUTPUT}` in any text stands for the
-result of the call before.
+result of the call before, `${OUTPUT:base64}` for its disguise (workers/models/encodings.py lists them).
 """
 
 from collections import Counter
@@ -27,6 +27,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from bot.domain.errors import ConfigError
+from workers.models import encodings
 
 _TURN_KEYS = {"say", "calls", "stop_reason", "call", "raw_call", "cut_after", "http", "hang_seconds"}
 
@@ -131,9 +132,10 @@ def fill(act: Act, output: str) -> Act:
     match act:
         case Reply(say, calls, stop):
             filled = tuple(
-                replace(call, arguments=_fill(call.arguments, output), raw=_fill(call.raw, output)) for call in calls
+                replace(call, arguments=encodings.fill(call.arguments, output), raw=encodings.fill(call.raw, output))
+                for call in calls
             )
-            return Reply(_fill(say, output), filled, stop)
+            return Reply(encodings.fill(say, output), filled, stop)
         case _:
             return act
 
@@ -198,15 +200,3 @@ def _content(value: Any) -> str:
     if isinstance(value, str):
         return value
     return "".join(part if isinstance(part, str) else part["repeat"] * part["times"] for part in value["parts"])
-
-
-def _fill(value: Any, output: str) -> Any:
-    match value:
-        case str():
-            return value.replace("${OUTPUT}", output)
-        case list():
-            return [_fill(item, output) for item in value]
-        case dict():
-            return {key: _fill(item, output) for key, item in value.items()}
-        case _:
-            return value
