@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.adapters.artifacts_sql import SqlArtifacts
 from bot.adapters.clock import SystemTime
 from bot.adapters.database import Database
-from bot.adapters.git import HostGit
+from bot.adapters.git import Git
 from bot.adapters.jobs_sql import SqlJobs
 from bot.adapters.keys import FileKeys, load_public, make_keys
 from bot.adapters.ledger_sql import SqlLedger
@@ -114,8 +114,9 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
     store = open_store(settings, Zone.BROKER)
     deps = Broker(
         ledger=store.ledger,
+        jobs=store.jobs,
         artifacts=store.artifacts,
-        git=HostGit(),
+        git=Git(),
         forges={"github": _github(settings)},
         time=store.time,
         policies=policies,

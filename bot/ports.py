@@ -38,6 +38,7 @@ class RunRow:
     state: str
     version: int
     updated: float
+    head: str = ""
 
 
 class Ledger(Protocol):
@@ -76,8 +77,10 @@ class Ledger(Protocol):
         """Return a stored delivery; raises KeyError."""
         ...
 
-    def runs(self, *, repo: str | None = None, number: int | None = None, limit: int = 50) -> list[RunRow]:
-        """Return rows, latest first; `number` matches the issue or the change."""
+    def runs(
+        self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
+    ) -> list[RunRow]:
+        """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
         ...
 
     def run(self, run: str) -> RunRow | None:

@@ -7,6 +7,7 @@ pause that grows; one whose settings cannot work (exit 78) ends the installation
 import ctypes
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -33,6 +34,13 @@ _LIBC = ctypes.CDLL(None)
 
 class Ended(JourneymanError):
     """A process of the installation cannot run."""
+
+
+def free_port() -> int:
+    """Return a TCP port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _die_with_parent() -> None:

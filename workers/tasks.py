@@ -21,17 +21,17 @@ Buried = Callable[[str], Sequence[Job]]
 def broker_tasks(app: Celery, zone: BrokerZone) -> None:
     """Register the broker's jobs."""
 
-    @app.task(name="journeyman.deliver")
+    @app.task(name="journeyman.deliver")  # type: ignore[untyped-decorator]
     def deliver(delivery: str) -> None:
         zone.runner.run(
             "deliver", delivery, lambda renew: _deliver(zone, delivery, renew), _undelivered(zone, delivery)
         )
 
-    @app.task(name="journeyman.advance")
+    @app.task(name="journeyman.advance")  # type: ignore[untyped-decorator]
     def advance_(run: str) -> None:
         zone.runner.run("advance", run, lambda renew: _advance(zone, run, renew), _stuck(zone, run))
 
-    @app.task(name="journeyman.sweep")
+    @app.task(name="journeyman.sweep")  # type: ignore[untyped-decorator]
     def sweep_() -> None:
         sweep(zone.store.jobs, zone.queue, resend_after=zone.resend_seconds)
 
@@ -39,7 +39,7 @@ def broker_tasks(app: Celery, zone: BrokerZone) -> None:
 def agent_tasks(app: Celery, zone: AgentZone) -> None:
     """Register the agent's jobs."""
 
-    @app.task(name="journeyman.execute")
+    @app.task(name="journeyman.execute")  # type: ignore[untyped-decorator]
     def execute(run: str, task: str) -> None:
         zone.runner.run(
             "execute",

@@ -164,7 +164,7 @@ class SqlLedger:
         """Return how many runs are in each state."""
         query = select(runs.c.state, func.count()).group_by(runs.c.state)
         rows = self._database.read(lambda connection: connection.execute(query).all())
-        return {state: count for state, count in rows}
+        return {row.state: row[1] for row in rows}
 
     def _draft(self, fact: Fact) -> Draft:
         kind, encoded = encode(fact)

@@ -84,11 +84,13 @@ runs = Table(
     Column("repo", Text, nullable=False),
     Column("issue", Integer, nullable=False),
     Column("change", Integer),
+    Column("head", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated", Double, nullable=False),
     Index("runs_issue", "repo", "issue"),
     Index("runs_change", "repo", "change"),
+    Index("runs_head", "repo", "head"),
     Index("runs_updated", "updated"),
 )
 

@@ -51,6 +51,8 @@ def read_commands(body: bytes) -> tuple[list[_Command], set[str]]:
     capabilities: set[str] = set()
     for line in _lines(body):
         text, _, extra = line.rstrip(b"\n").partition(b"\0")
+        if text.startswith(b"shallow "):  # a push from a shallow clone says first where its history ends
+            continue
         if extra:
             capabilities = set(extra.decode(errors="replace").split())
         old, new, ref = text.decode().split(" ", 2)

@@ -46,6 +46,7 @@ class Run:
     merged: f.Merged | None = None
     merge_refused: f.MergeRefused | None = None
     refusals: int = 0
+    looked_at: float = 0.0
     issue_closed: bool = False
     change_closed: f.ChangeClosed | None = None
     stopped: f.Stopped | None = None
@@ -137,6 +138,8 @@ def extend(run: Run, envelopes: Iterable[Envelope]) -> Run:
             run = replace(run, causes=run.causes | {envelope.cause})
         if isinstance(fact, f.Planned):
             run = replace(run, planned_at=envelope.clock.wall // 1000)
+        if isinstance(fact, f.Judged | f.MergeRefused):
+            run = replace(run, looked_at=envelope.clock.wall / 1000)
     return run
 
 

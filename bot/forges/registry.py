@@ -1,6 +1,8 @@
 """Which forges there are."""
 
 from bot.domain.errors import ConfigError
+from bot.domain.events import Delivery, ForgeEvent
+from bot.forges.github import webhook
 from bot.forges.github.api import GitHubForge
 from bot.ports import Forge
 
@@ -15,3 +17,12 @@ def forge_for(
             return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
         case _:
             raise ConfigError(f"there is no forge called {name!r}; the one we have is github")
+
+
+def event_of(delivery: Delivery) -> ForgeEvent:
+    """Read a stored delivery of any forge once more."""
+    match delivery.forge:
+        case "github":
+            return webhook.event_of(delivery)
+        case other:
+            raise ConfigError(f"there is no forge called {other!r}; the one we have is github")

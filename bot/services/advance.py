@@ -60,12 +60,12 @@ def _step(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> fl
         case s.StoreSource():
             _store_source(deps, book)
         case s.DraftPlan():
-            _hand_over(book, "plan")
+            _hand_over(deps, book, "plan")
         case s.FreezePlan():
             _freeze(book)
         case s.StartTasks(tasks):
             for task in tasks:
-                _hand_over(book, task.id)
+                _hand_over(deps, book, task.id)
         case s.Publish(task):
             _publish(deps, book, performer, task)
         case s.Judge():
@@ -108,9 +108,11 @@ def _store_source(deps: Broker, book: RunBook) -> None:
     book.write(f.SourceStored(sha, deps.artifacts.put(tar)))
 
 
-def _hand_over(book: RunBook, task: str) -> None:
-    """Wish for a job of the agent zone; the wish is sent by the caller."""
-    book.wished.append(Job("execute", f"{book.run.id}/{task}/{book.run.generation}"))
+def _hand_over(deps: Broker, book: RunBook, task: str) -> None:
+    """Wish for a job of the agent zone; one that has it already finds nothing to do."""
+    job = Job("execute", f"{book.run.id}/{task}/{book.run.generation}")
+    deps.jobs.wish([job])
+    book.wished.append(job)
 
 
 def _freeze(book: RunBook) -> None:
@@ -131,8 +133,9 @@ def _objection(run: Run, plan: ActionPlan) -> str:
         return "the plan was drafted for another run or another commit"
     if not 1 <= len(plan.graph.tasks) <= MAX_TASKS:
         return f"the plan has {len(plan.graph.tasks)} tasks; 1 to {MAX_TASKS} are accepted"
-    subject = f"{run.intent.repo}#{run.intent.issue}"
-    strange = [action for action in plan.actions if not action.target.startswith((subject, f"{run.intent.repo}:"))]
+    repo = str(run.intent.repo)
+    subjects = {repo, f"{repo}#{run.intent.issue}", f"{repo}@{run.intent.base}"}
+    strange = [action for action in plan.actions if action.target not in subjects]
     if strange:
         return f"the plan would act on {strange[0].target[:200]}, which is not its subject"
     return ""

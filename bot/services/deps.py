@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.domain.change import Repo
 from bot.policy.load import LoadedPolicy
-from bot.ports import Artifacts, Forge, Git, Ledger, Notifier, Time
+from bot.ports import Artifacts, Forge, Git, Jobs, Ledger, Notifier, Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,7 @@ class Broker:
     """The broker's dependencies. `policies` gives a named policy; `chat` is None where no Slack is configured."""
 
     ledger: Ledger
+    jobs: Jobs
     artifacts: Artifacts
     git: Git
     forges: Mapping[str, Forge]

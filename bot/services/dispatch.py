@@ -81,8 +81,8 @@ class Dispatch:
         return [row.run for row in rows if row.change == number and row.state in OPEN_STATES]
 
     def _runs_at(self, repo: Repo, sha: str) -> list[str]:
-        rows = [row for row in self.deps.ledger.runs(repo=str(repo), limit=500) if row.state in OPEN_STATES]
-        return [row.run for row in rows if fold(self.deps.ledger.read(row.run)).head == sha]
+        rows = self.deps.ledger.runs(repo=str(repo), head=sha)
+        return [row.run for row in rows if row.state in OPEN_STATES]
 
     def _wake(self, runs: list[str], cause: str) -> Handled:
         if not runs:

@@ -72,16 +72,14 @@ def _reason(reason: str, fix: str) -> str:
 
 
 def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
-    """Show the present verdict as the check `journeyman/gate`; a refusal by the forge is noted, and holds up nothing."""
+    """Show the present verdict as the check `journeyman/gate`; a refusal is noted and holds up nothing."""
     run = book.run
     assert run.judged is not None
     judged, digest = run.judged, verdict_digest(run)
-    report = messages.gate(judged, deps.policy_name)
-    effect = Effect(f"gate:{digest}@{run.version}", "set_status", f"{run.intent.repo}:{judged.sha}")
+    repo, forge, shown = run.intent.repo, deps.forge(run.intent.repo), messages.gate(judged, deps.policy_name)
+    effect = Effect(run.report_key("gate"), "set_status", f"{repo}:{judged.sha}")
     try:
-        performer.perform(
-            book, effect, lambda: deps.forge(run.intent.repo).set_gate(run.intent.repo, judged.sha, report)
-        )
+        performer.perform(book, effect, lambda: forge.set_gate(repo, judged.sha, shown))
     except Unavailable:
         raise
     except ForgeError:
@@ -91,7 +89,7 @@ def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
 
 
 def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
-    """Look once more; with the permit for exactly this head, merge it and compare what landed with it."""
+    """Look once more; with the permit for exactly this head, merge it and compare what landed."""
     fresh = _look(deps, book.run)
     if not isinstance(fresh, f.Judged) or fresh.state != "approved":
         book.write(fresh)

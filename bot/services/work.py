@@ -110,7 +110,7 @@ class _Heartbeat:
 
 
 def sweep(jobs: Jobs, queue: Queue, *, resend_after: float, limit: int = 200) -> int:
-    """Send what is due and not being worked on: what Redis lost, what a killed worker left, what the clock makes due."""
+    """Send what is due and in nobody's hands: lost by Redis, left by a killed worker, or due by the clock."""
     due = jobs.due(limit=limit, resend_after=resend_after)
     if due:
         queue.send(due)

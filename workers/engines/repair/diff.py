@@ -1,17 +1,23 @@
 """The unified diff of one change, as git and patch read it."""
 
 import difflib
+import io
 
 NO_END = "\\ No newline at end of file\n"
 
 
 def unified(path: str, before: bytes, after: bytes) -> str:
-    """Return the diff of one file with a/ and b/ prefixes and three lines of context; "" when nothing differs."""
-    old, new = before.decode().splitlines(keepends=True), after.decode().splitlines(keepends=True)
-    made: list[str] = []
+    """Return the diff of one file in git's form, with three lines of context; "" when nothing differs."""
+    old, new = _lines(before), _lines(after)
+    made: list[str] = [f"diff --git a/{path} b/{path}\n"] if old != new else []
     for line in difflib.unified_diff(old, new, f"a/{path}", f"b/{path}"):
         made.append(line if line.endswith("\n") else f"{line}\n{NO_END}")
     return "".join(made)
+
+
+def _lines(text: bytes) -> list[str]:
+    """Return the lines as git counts them: only a line feed ends one."""
+    return list(io.StringIO(text.decode(), newline="\n"))
 
 
 def first_line(before: bytes, after: bytes) -> int:

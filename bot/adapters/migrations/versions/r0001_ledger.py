@@ -71,11 +71,13 @@ def _intake_and_runs() -> None:
         _text("repo"),
         sa.Column("issue", sa.Integer, nullable=False),
         sa.Column("change", sa.Integer),
+        _text("head"),
         _text("state"),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("updated", sa.Double, nullable=False),
     )
     op.create_index("runs_issue", "runs", ["repo", "issue"])
+    op.create_index("runs_head", "runs", ["repo", "head"])
     op.create_index("runs_change", "runs", ["repo", "change"])
     op.create_index("runs_updated", "runs", ["updated"])
 

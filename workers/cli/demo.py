@@ -1,0 +1,82 @@
+"""`journeyman demo`."""
+
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from workers.demo import example
+from workers.demo.story import Plot, Story
+
+
+def demo(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, progress on standard error.")] = False,
+    repo: Annotated[Path | None, typer.Option(help="A local git repository of Python code; it is copied.")] = None,
+    issue: Annotated[str, typer.Option(help="The issue's text; its first line is the title.")] = "",
+    model: Annotated[
+        Literal["none", "openai", "anthropic"],
+        typer.Option(help="none: the repair engine; else a scripted model on that vendor's wire, example only."),
+    ] = "none",
+    seconds: Annotated[float, typer.Option(min=10, max=3600, help="How long each phase may take.")] = 300.0,
+) -> None:
+    """Watch an issue become a merged, policy-gated change on a forge of your own machine. No key, no account.
+
+    On a terminal it stays up with links until Ctrl-C. Exit 0 when the story came to its good end, 1 when not (the
+    reason is said), 2 for wrong usage.
+
+    Example: journeyman demo --repo ../shop --issue "Total is wrong for empty orders"
+    """
+    plot = _plot(repo, issue, model, seconds)
+    screen = Console(stderr=as_json)
+    begun = time.monotonic()
+
+    def tell(phase: str, text: str) -> None:
+        screen.print(f"[dim]{time.monotonic() - begun:6.1f} s[/dim]  [bold]{phase:8}[/bold]", end="")
+        screen.print(text, markup=False, highlight=False)
+
+    with Story(plot, tell) as story:
+        result = story.play()
+        if as_json:
+            sys.stdout.write(json.dumps(result, indent=2) + "\n")
+        else:
+            screen.print(f"\nchange #{result['change']} merged as {result['merged_sha']}", highlight=False)
+            screen.print(f"approved by {result['approved_by']}; audit {result['audit']}", highlight=False)
+        if sys.stdout.isatty() and not as_json:
+            _stay(story, screen)
+
+
+def _plot(repo: Path | None, issue: str, model: Literal["none", "openai", "anthropic"], seconds: float) -> Plot:
+    if repo is None:
+        if issue:
+            raise typer.BadParameter("goes with --repo", param_hint="--issue")
+        return Plot("shop", example.FILES, example.ISSUE_TITLE, example.ISSUE_BODY, model, seconds)
+    if not issue.strip():
+        raise typer.BadParameter("say what is wrong, in quotes; the first line is the title", param_hint="--issue")
+    if model != "none":
+        raise typer.BadParameter("the script fits the example only; leave --repo out", param_hint="--model")
+    if not repo.is_dir():
+        raise typer.BadParameter(f"there is no directory {repo}", param_hint="--repo")
+    probe = ["git", "-C", str(repo), "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
+    if subprocess.run(probe, capture_output=True, timeout=20, check=False).returncode != 0:
+        raise typer.BadParameter(
+            f"{repo} is no git repository with a commit; run git init and commit", param_hint="--repo"
+        )
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", repo.resolve().name).strip(".-") or "repository"
+    title, _, _ = issue.strip().partition("\n")
+    return Plot(name[:80], repo.resolve(), title[:200], issue, model, seconds)
+
+
+def _stay(story: Story, screen: Console) -> None:
+    screen.print("\nStill up; look around, open issues, comment `/agent help`. Ctrl-C ends.")
+    for name, link in story.links.items():
+        screen.print(f"  {name:9} {link}", highlight=False)
+    try:
+        story.installation.run(lambda: False)
+    except KeyboardInterrupt:
+        screen.print("stopping")
