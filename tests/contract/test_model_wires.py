@@ -1,8 +1,10 @@
 """One suite for both wires: the real SDKs over HTTP against the scripted server, mishaps included."""
 
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
@@ -15,6 +17,7 @@ from workers.models.budget import Budget
 from workers.models.errors import CallFailed, NoAnswer
 from workers.models.gateway import Candidate, Gateway, Patience
 from workers.models.openai import OpenAIModel, Quirks
+from workers.models.probe import probe
 from workers.models.script import parse
 from workers.models.scripted import ScriptedServer
 
@@ -255,3 +258,48 @@ def test_the_first_listed_model_is_used_when_none_is_named(world: World) -> None
     candidate = make()
     world.stack.callback(candidate.close)
     assert candidate.ask(QUESTION, deadline=20).model == "scripted"
+
+
+def test_a_probe_tells_whether_a_model_can_use_tools(world: World) -> None:
+    echo = {"name": "probe.echo", "arguments": {"word": "a7f3-journeyman"}}
+    world.serve([{"calls": [echo]}])
+    assert (probe(world.candidate()).reachable, probe(world.candidate()).tools) == (True, True)
+    world.serve([{"say": "a7f3-journeyman"}])
+    assert (probe(world.candidate()).reachable, probe(world.candidate()).tools) == (True, False)
+    world.serve([], api_key="right")
+    found = probe(world.candidate("wrong"))
+    assert (found.reachable, "HTTP 401" in found.detail) == (False, True)
+
+
+def test_a_dripping_answer_ends_at_the_deadline() -> None:
+    with Dripping() as server, closing(OpenAIModel("m", api_key="", base_url=server.url)) as model:
+        began = monotonic()
+        with pytest.raises(CallFailed) as caught:
+            model.ask(QUESTION, deadline=0.5)
+        assert monotonic() - began < 1.5
+        assert caught.value.kind == "retry"
+
+
+class Dripping:
+    """A server whose answer comes one byte at a time and has no end."""
+
+    def __enter__(self) -> "Dripping":
+        self._stop = Event()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self._thread = Thread(target=self._serve)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(10)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        connection, _ = self._socket.accept()
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 999999\r\n\r\n")
+            while not self._stop.wait(0.02):
+                connection.sendall(b" ")

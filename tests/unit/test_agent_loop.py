@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import SandboxUnavailable
-from bot.ports import Answer, Ask, Text, ToolResult, ToolSpec, Turn
+from bot.ports import Answer, Ask, Text, ToolCall, ToolResult, ToolSpec, Turn
 from workers.agents.loop import AgentLoop, LoopEvent, LoopLimits, LoopResult, Nudged, ToolUsed
 from workers.agents.remember import RememberingTools
+from workers.agents.window import STEP, window
 from workers.models.budget import Budget
 from workers.models.gateway import Gateway, Patience
 from workers.models.script import parse
@@ -195,6 +196,14 @@ def test_refused_calls_are_data_and_are_told() -> None:
     assert refused == [("git.push", "network: no credential leaves the broker")]
 
 
+def test_a_tool_that_must_not_exist_is_told_as_refused() -> None:
+    refused: list[tuple[str, str]] = []
+    script = parse([{"call": {"tool": "forge.merge", "args": {}}}, finish()])
+    loop = AgentLoop(ScriptedModel(script), Box(), on_refused=lambda tool, reason: refused.append((tool, reason)))
+    assert loop.run("Fix it.").finished
+    assert refused == [("forge.merge", "unknown_tool: forge.merge")]
+
+
 def test_a_model_that_fails_is_a_result() -> None:
     gateway = Gateway([ScriptedModel(parse([{"http": {"status": 401}}]))], None, "s", Budget())
     result = AgentLoop(gateway, Box()).run("Fix it.")
@@ -239,3 +248,43 @@ def test_the_transcript_alternates() -> None:
     result, _ = play([{"say": "hm"}, {"calls": [read()]}, finish()])
     assert [turn.role for turn in result.transcript] == ["user", "assistant"] * 3 + ["user"]
     assert result.transcript[0] == Turn("user", (Text("Fix it."),))
+
+
+def long_transcript(count: int) -> list[Turn]:
+    turns = [Turn("user", (Text("task " * 100),))]
+    for number in range(count):
+        turns.append(Turn("assistant", (ToolCall(f"{number}", "files.read", {"path": f"{number}"}),)))
+        turns.append(Turn("user", (ToolResult(f"{number}", "files.read", f"{number} " * 1000),)))
+    return turns
+
+
+def test_old_results_leave_the_window_first() -> None:
+    turns = long_transcript(30)
+    shown = window(turns, 60_000)
+    assert len(shown) == len(turns)
+    assert sum(len(part.content) for turn in shown for part in turn.parts if isinstance(part, ToolResult)) < 60_000
+    assert (shown[0], shown[-STEP:]) == (turns[0], tuple(turns[-STEP:]))
+    assert "left out" in str(shown[2])
+    assert [turn.role for turn in shown] == [turn.role for turn in turns]
+
+
+def test_a_window_that_is_wide_enough_changes_nothing() -> None:
+    turns = long_transcript(5)
+    assert window(turns, 1_000_000) == tuple(turns)
+    assert window(turns[:1], 0) == tuple(turns[:1])
+
+
+def test_the_beginning_of_the_window_is_steady() -> None:
+    turns = long_transcript(40)
+    heads = [window(turns[: 1 + 2 * count], 60_000)[: STEP * 2] for count in range(30, 40)]
+    assert len({str(head) for head in heads}) <= 3
+
+
+def test_a_long_run_is_asked_within_its_window() -> None:
+    turns = [{"calls": [read(f"{number}" * 3000)]} for number in range(20)]
+    model = Watched(ScriptedModel(parse([*turns, finish()])))
+    loop = AgentLoop(model, Box(), LoopLimits(window_chars=20_000))
+    result = loop.run("Fix it.")
+    assert result.finished
+    assert "left out" in str(model.asked[-1].turns)
+    assert "left out" not in str(result.transcript)

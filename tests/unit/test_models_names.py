@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.models.names import ToolNames
@@ -41,6 +41,7 @@ def test_names_of_the_past_take_nothing_from_the_tools_of_today() -> None:
 
 
 @given(NAMES, NAMES)
+@settings(deadline=None)
 def test_every_name_is_legal_and_comes_back(offered: list[str], seen: list[str]) -> None:
     names = ToolNames(offered, seen)
     wires = [names.to_wire(name) for name in {*offered, *seen}]
@@ -50,6 +51,7 @@ def test_every_name_is_legal_and_comes_back(offered: list[str], seen: list[str])
 
 
 @given(NAMES, NAMES)
+@settings(deadline=None)
 def test_the_map_depends_on_the_sets_only(offered: list[str], seen: list[str]) -> None:
     there, back = ToolNames(offered, seen), ToolNames(offered[::-1], seen[::-1])
     assert [there.to_wire(name) for name in offered] == [back.to_wire(name) for name in offered]

@@ -4,7 +4,7 @@ from json import dumps
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.models.parsing import MAX_ARGUMENTS, arguments, calls_in_text, scrub
@@ -60,6 +60,7 @@ def test_arguments_are_bounded(wrap: Any) -> None:
 
 
 @given(JSON)
+@settings(deadline=None)
 def test_scrubbed_values_can_be_written_and_whole_text_is_kept(value: Any) -> None:
     assert scrub(value) == value
     dumps(scrub({"a\udfff": ["\ud800", value]}), ensure_ascii=False).encode()

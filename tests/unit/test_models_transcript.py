@@ -5,7 +5,7 @@ from json import dumps
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, ToolSpec, Turn
@@ -36,6 +36,7 @@ def kinds(turn: Turn, kind: type[Part]) -> list[Any]:
 
 
 @given(TURNS)
+@settings(deadline=None)
 def test_openai_gets_exactly_one_result_for_each_call(turns: tuple[Turn, ...]) -> None:
     body, _ = openai.request(Ask("s", turns, TOOLS), vendor="openai", model="m", quirks=openai.CLOUD)
     dumps(body, ensure_ascii=False).encode()
@@ -48,6 +49,7 @@ def test_openai_gets_exactly_one_result_for_each_call(turns: tuple[Turn, ...]) -
 
 
 @given(TURNS)
+@settings(deadline=None)
 def test_anthropic_gets_exactly_one_result_for_each_call(turns: tuple[Turn, ...]) -> None:
     body, _ = anthropic.request(Ask("s", turns, TOOLS), vendor="anthropic", model="m", cache=False)
     dumps(body, ensure_ascii=False).encode()
@@ -60,12 +62,14 @@ def test_anthropic_gets_exactly_one_result_for_each_call(turns: tuple[Turn, ...]
 
 
 @given(TURNS)
+@settings(deadline=None)
 def test_fitting_twice_changes_nothing(turns: tuple[Turn, ...]) -> None:
     once = fit(turns, vendor="openai", model="m")
     assert fit(once, vendor="openai", model="m") == once
 
 
 @given(TURNS)
+@settings(deadline=None)
 def test_no_call_is_lost_and_no_foreign_part_is_shown(turns: tuple[Turn, ...]) -> None:
     fitted = fit(turns, vendor="openai", model="m")
     assert sum(len(kinds(turn, ToolCall)) for turn in fitted) == sum(
@@ -115,6 +119,7 @@ ANSWERS = st.builds(
 
 
 @given(ANSWERS)
+@settings(deadline=None)
 def test_answers_survive_being_stored(answer: Answer) -> None:
     assert decode(encode(answer)) == answer
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 
 from bot.domain.errors import ModelError
 from bot.ports import Answer, Ask, Model, Text, ToolCall, ToolResult, ToolSpec, Turn
+from workers.agents.window import window
 from workers.models.errors import BudgetSpent
 
 Code = Literal["finished", "turns", "time", "refusal", "model_error", "no_tool_use", "repeated", "budget"]
@@ -55,13 +56,18 @@ class ToolBox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """Bounds: of the whole loop, and of one question. `stale_turns` turns without any new call end the loop."""
+    """Bounds of the whole loop, of one question, one turn and one result.
+
+    `stale_turns` turns without any new call end the loop. Where the transcript is longer than `window_chars`, old tool
+    results are left out of the questions; the transcript in the result is always whole.
+    """
 
     max_turns: int = 40
     max_seconds: float = 600.0
     ask_seconds: float = 180.0
     max_tokens: int = 8192
     result_chars: int = 30_000
+    window_chars: int = 240_000
     stale_turns: int = 5
     calls_a_turn: int = 20
 
@@ -116,7 +122,8 @@ class _Ended(Exception):
 
 
 class AgentLoop:
-    """One agent at work on one task. Refused calls are data to the model and are told to `on_refused(tool, reason)`.
+    """One agent at work on one task. Refused calls, and calls of tools that do not exist, are data to the model and are
+    told to `on_refused(tool, reason)`; after a restart they are told again.
 
     Errors of the tool box itself (no sandbox, lease lost) pass through; everything a model can do ends in a result.
     """
@@ -183,7 +190,8 @@ class _Work:
         left = self._until - monotonic()
         if left <= 0:
             raise self._late()
-        ask = Ask(self._system, tuple(self.turns), self._loop.specs, self._limits.max_tokens, self._nudged)
+        shown = window(self.turns, self._limits.window_chars)
+        ask = Ask(self._system, shown, self._loop.specs, self._limits.max_tokens, self._nudged)
         try:
             return self._loop.model.ask(ask, deadline=min(left, self._limits.ask_seconds))
         except BudgetSpent as error:
@@ -240,8 +248,9 @@ class _Work:
         outcome = self._loop.tools.call(call.name, call.arguments)
         code = (outcome.code or "error") if outcome.is_error or outcome.refused else ""
         self._used(call, code, refused=outcome.refused)
-        if outcome.refused:
-            self._loop.on_refused(call.name, f"{code}: {outcome.content}"[:1000])
+        if outcome.refused or code == "unknown_tool":
+            told = outcome.content if outcome.content.startswith(code) else f"{code}: {outcome.content}"
+            self._loop.on_refused(call.name, told[:1000])
         if call.name == FINISH.name and not code:
             return outcome.content, "", _Ended("finished", str(call.arguments.get("summary", outcome.content)))
         return outcome.content, code, None

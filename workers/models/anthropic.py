@@ -12,7 +12,7 @@ from workers.models.errors import CallFailed
 from workers.models.names import ToolNames
 from workers.models.parsing import arguments, scrub
 from workers.models.transcript import call_id, fit, position
-from workers.models.wire import Caller, bounded_client, count, fields, parse, timeout
+from workers.models.wire import Caller, bounded_client, count, fields, parse, shown_schema, timeout
 
 BASE_URL = "https://api.anthropic.com"
 CUT_OFF = "the answer was cut off by the token limit in this call"
@@ -133,7 +133,7 @@ def request(ask: Ask, *, vendor: str, model: str, cache: bool) -> tuple[dict[str
             {
                 "name": names.to_wire(tool.name),
                 "description": scrub(tool.description),
-                "input_schema": tool.schema,
+                "input_schema": shown_schema(tool.schema),
             }
             for tool in ask.tools
         ]

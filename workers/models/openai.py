@@ -15,7 +15,7 @@ from workers.models.errors import CallFailed
 from workers.models.names import ToolNames
 from workers.models.parsing import arguments, calls_in_text, scrub
 from workers.models.transcript import call_id, fit, position
-from workers.models.wire import Caller, bounded_client, count, fields, parse, timeout
+from workers.models.wire import Caller, bounded_client, count, fields, parse, shown_schema, timeout
 
 BASE_URL = "https://api.openai.com/v1"
 CUT_OFF = "the answer was cut off by the token limit in this call"
@@ -147,7 +147,7 @@ def request(ask: Ask, *, vendor: str, model: str, quirks: Quirks) -> tuple[dict[
                 "function": {
                     "name": names.to_wire(tool.name),
                     "description": scrub(tool.description),
-                    "parameters": tool.schema,
+                    "parameters": shown_schema(tool.schema),
                 },
             }
             for tool in ask.tools

@@ -120,6 +120,11 @@ def fields(value: dict[str, Any], name: str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
+def shown_schema(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool's schema without its dialect, which some servers take for an unknown keyword."""
+    return {key: value for key, value in schema.items() if key != "$schema"}
+
+
 def _error(body: object) -> tuple[str, str]:
     inner = body.get("error", body) if isinstance(body, dict) else body
     if not isinstance(inner, dict):
