@@ -1,6 +1,7 @@
 """`journeyman audit export FILE` and `journeyman audit verify [FILE]`.
 
-Exit codes: 0 all is right, 1 something is wrong (the first bad line is named), 2 the command cannot work so.
+Exit codes: 0 all is right, 1 something is wrong (the first bad line is named), 2 the command cannot work so; errors in
+the settings are left to the command line's own border.
 """
 
 import json
@@ -35,14 +36,13 @@ def export(
     """
     from bot.bootstrap import open_ledger  # loading every adapter would make `--help` slow
 
+    database, keys = open_ledger()
     try:
-        database, keys = open_ledger()
-        try:
-            report = export_ledger(database, keys, SystemTime(), file)
-        finally:
-            database.close()
-    except (ConfigError, LedgerError) as error:
+        report = export_ledger(database, keys, SystemTime(), file)
+    except LedgerError as error:
         _refuse(str(error))
+    finally:
+        database.close()
     _tell(report, f"exported to {file}", as_json=as_json)
 
 
@@ -63,10 +63,13 @@ def verify(
     """
     try:
         trusted = KeyRing(load_public(keys)) if keys else None
+    except ConfigError as error:
+        _refuse(str(error))
+    try:
         report = _verify_own(trusted) if file is None else verify_file(file, trusted)
     except OSError as error:
         _refuse(f"{file} cannot be read: {error.strerror}")
-    except (ConfigError, LedgerError) as error:
+    except LedgerError as error:
         _refuse(str(error))
     _tell(report, "ok", as_json=as_json)
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import func, select
@@ -130,9 +131,13 @@ def test_streams_that_begin_at_the_same_moment_are_all_registered(rig: Rig) -> N
 
 
 def test_of_many_that_begin_one_stream_one_wins(rig: Rig) -> None:
+    together = Barrier(WRITERS, timeout=60)
+
     def begin(name: int) -> bool:
         with closing(Database(rig.url)) as database:
             ledger = SqlLedger(database, rig.keys_of(Zone.BROKER), rig.time)
+            assert ledger.version("run-1") == 0
+            together.wait()
             try:
                 ledger.append("run-1", [Woken(str(name))], expect=0, cause="c")
             except Conflict:
@@ -146,11 +151,14 @@ def test_of_many_that_begin_one_stream_one_wins(rig: Rig) -> None:
 
 
 def test_receivers_that_race_store_each_delivery_once(rig: Rig) -> None:
-    def receive(_: int) -> int:
+    together = Barrier(WRITERS, timeout=60)
+
+    def receive(racer: int) -> int:
         with closing(Database(rig.url)) as database:
             ledger = SqlLedger(database, rig.keys_of(Zone.RECEIVER), rig.time)
-            stored = 0
-            for number in range(EACH):
+            stored = ledger.version("intake:github")
+            together.wait()
+            for number in sorted(range(EACH), key=lambda number: (number + racer) % EACH):
                 body = f"body {number}".encode()
                 one = Delivery(f"d-{number}", "github", "issues", sha256(body).hexdigest(), body)
                 stored += ledger.receive(one, [Job("deliver", one.id)])

@@ -1,0 +1,103 @@
+"""`journeyman audit ...` as people and scripts meet it: exit codes, one line, one JSON document."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.contract.ledger_rig import Rig, installation
+from tests.contract.test_ledger_audit import fill
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Rig:
+    directory = tmp_path_factory.mktemp("cli")
+    with installation("sqlite", directory) as made:
+        fill(made)
+        return made
+
+
+def journeyman(rig: Rig, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {
+        "PATH": os.environ["PATH"],
+        "JOURNEYMAN_DATABASE_URL": rig.url,
+        "JOURNEYMAN_KEYS_DIR": str(rig.keys),
+        "JOURNEYMAN_DATA_DIR": str(rig.keys.parent / "data"),
+        "COLUMNS": "200",
+    }
+    command = [sys.executable, "-c", "from bot.cli.audit import app; app()", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def test_a_ledger_is_exported_and_verified(rig: Rig, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    exported = journeyman(rig, "export", str(file))
+    assert (exported.returncode, exported.stderr) == (0, "")
+    assert exported.stdout.startswith(f"exported to {file}: 24 envelopes in 7 streams, sha256 ")
+    live = journeyman(rig, "verify")
+    assert live.returncode == 0
+    assert live.stdout.startswith("ok: 24 envelopes in 7 streams, sha256 ")
+    trusted = journeyman(rig, "verify", str(file), "--keys", str(rig.keys), "--json")
+    assert (trusted.returncode, trusted.stderr) == (0, "")
+    document = json.loads(trusted.stdout)
+    assert (document["audit"], document["envelopes"], document["trust"]) == ("ok", 24, "installation")
+    declared = journeyman(rig, "verify", str(file))
+    assert declared.returncode == 0
+    assert "--keys" in declared.stderr
+
+
+def test_the_first_bad_line_of_an_export_is_named(rig: Rig, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    journeyman(rig, "export", str(file))
+    lines = file.read_bytes().splitlines(keepends=True)
+    lines[4] = lines[4].replace(b'"cause":"', b'"cause":"x', 1)
+    file.write_bytes(b"".join(lines))
+    plain = journeyman(rig, "verify", str(file))
+    assert plain.returncode == 1
+    assert "line 5 (stream" in plain.stderr
+    document = json.loads(journeyman(rig, "verify", str(file), "--json").stdout)
+    assert document["audit"] == "bad"
+    assert document["problem"]["line"] == 5
+    assert document["problem"]["what"] == "its content does not match its hash"
+
+
+def test_a_changed_database_is_neither_verified_nor_exported(tmp_path: Path) -> None:
+    with installation("sqlite", tmp_path) as rig:
+        fill(rig)
+    with closing(sqlite3.connect(tmp_path / "ledger" / "journeyman.db")) as connection, connection:
+        connection.execute("DELETE FROM envelopes WHERE stream = 'run-1' AND version = 6")
+    for arguments in (["verify"], ["export", str(tmp_path / "x")]):
+        done = journeyman(rig, *arguments)
+        assert done.returncode == 1
+        assert "stream run-1, version 6" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["verify", "/none/ledger.jsonl"], "cannot be read"),
+        (["verify", "/"], "cannot be read"),
+        (["verify", "--keys", "/none"], "no directory of keys"),
+        (["export", "/none/ledger.jsonl"], "cannot be written"),
+        (["export"], "Missing argument"),
+        (["verify", "--nonsense"], "No such option"),
+    ],
+)
+def test_what_cannot_work_is_exit_code_2_with_the_reason(rig: Rig, arguments: list[str], message: str) -> None:
+    done = journeyman(rig, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message.lower() in done.stderr.lower()
+
+
+@pytest.mark.parametrize("command", ["export", "verify"])
+def test_help_shows_an_example_and_the_exit_codes(rig: Rig, command: str) -> None:
+    done = journeyman(rig, command, "--help")
+    assert done.returncode == 0
+    assert f"Example: journeyman audit {command}" in done.stdout
+    assert "Exit codes:" in done.stdout
