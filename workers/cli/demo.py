@@ -77,6 +77,6 @@ def _stay(story: Story, screen: Console) -> None:
     for name, link in story.links.items():
         screen.print(f"  {name:9} {link}", highlight=False)
     try:
-        story.installation.run(lambda: False)
+        story.stage.installation.run(lambda: False)
     except KeyboardInterrupt:
         screen.print("stopping")
