@@ -17,6 +17,7 @@ _LONGEST = 3900  # Slack refuses updates of more than 4,000 characters
 _PAUSE = 30.0  # what Slack's limits ask for when no Retry-After says more
 _GONE = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"})
+_WORD = re.compile(r"[a-z0-9_]+")  # anything else is the library's text about an answer that is no JSON
 _LIMITED = frozenset({"ratelimited", "rate_limited"})
 
 
@@ -45,11 +46,14 @@ class SlackNotifier:
     def _call(self, method: str, **arguments: str | bool) -> Posted:
         try:
             answer = self._client.api_call(f"chat.{method}", json=arguments)
-            return Posted(str(answer["channel"]), str(answer["ts"]))
+            channel, timestamp = answer.get("channel"), answer.get("ts")
         except SlackApiError as error:
             raise _error(error.response) from error
-        except (OSError, http.client.HTTPException, SlackClientError, KeyError, ValueError) as error:
+        except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
             raise Unavailable(f"Slack could not be reached or understood ({type(error).__name__})") from error
+        if not isinstance(channel, str) or not isinstance(timestamp, str):
+            raise Unavailable("Slack did not say where the message stands")
+        return Posted(channel, timestamp)
 
 
 class _Gone(Denied):
@@ -62,10 +66,10 @@ def _error(response: SlackResponse | dict[str, Any]) -> Denied | Unavailable:
         status, headers, word = int(response.get("status") or 500), response.get("headers") or {}, "not_json"
     else:
         status, headers = response.status_code, response.headers
-        word = str(response.get("error") or "no reason")[:100]
+        word = str(response.get("error") or "no_reason")[:100]
     if status == 429 or word in _LIMITED:
         return Unavailable("Slack asks for a pause", _pause(headers))
-    if status >= 500 or word in _PASSING:
+    if status >= 500 or word in _PASSING or not _WORD.fullmatch(word):
         return Unavailable(f"Slack cannot answer now: {word}")
     if word in _GONE:
         return _Gone(f"Slack: {word}")

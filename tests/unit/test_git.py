@@ -197,6 +197,24 @@ def test_an_unknown_commit_and_an_unknown_repository_are_not_found(origin: Origi
         GIT.snapshot(Remote(str(tmp_path / "none.git"), "", ""), "ab" * 20)
 
 
+@pytest.mark.parametrize("name", [".git", ".GIT", "..", "."])
+def test_a_tree_that_no_checkout_may_have_is_refused(origin: Origin, name: str) -> None:
+    origin.commit({"a.txt": "one\n"})
+    blob = origin.git("rev-parse", "HEAD:a.txt")
+    inner = write(origin, "tree", b"100644 config\0" + bytes.fromhex(blob))
+    outer = write(origin, "tree", b"40000 " + name.encode() + b"\0" + bytes.fromhex(inner))
+    sha = write(origin, "commit", f"tree {outer}\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx\n".encode())
+    origin.git("push", "--quiet", str(origin.bare), f"{sha}:refs/heads/evil")
+    with pytest.raises(Invalid, match="no checkout may have"):
+        GIT.snapshot(origin.remote, sha)
+
+
+def write(origin: Origin, kind: str, data: bytes) -> str:
+    """Store an object as it is, however wrong."""
+    (origin.work / "object").write_bytes(data)
+    return origin.git("hash-object", "-w", "--literally", "-t", kind, "object")
+
+
 # --- commit_patch ---------------------------------------------------------------------------------------------------
 def test_a_patch_becomes_one_commit_at_the_branch(origin: Origin) -> None:
     base = origin.commit({"a.txt": "one\n", "b.txt": "b\n"})

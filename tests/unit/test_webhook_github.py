@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_plus
@@ -25,7 +26,7 @@ from bot.domain.events import (
     Pinged,
     Pushed,
 )
-from bot.forges.github.webhook import BadBody, BadSignature, read
+from bot.forges.github.webhook import BadBody, BadSignature, event_of, read
 
 SECRET = "a secret of the tests"
 REPO = Repo("github", "octo/hello")
@@ -298,6 +299,15 @@ def test_a_form_carries_the_same_event() -> None:
         delivery, found = read(headers("issue_comment", body, **{"Content-Type": kind}), body, [SECRET])
         assert found == Commented(REPO, 3, False, 1, "ann", False, "caf\u00e9 & +")
         assert delivery.digest == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize("kind", ["application/json", FORM])
+def test_a_stored_delivery_is_read_as_it_was(kind: str) -> None:
+    text = json.dumps(COMMENT)
+    body = b"payload=" + quote_plus(text).encode() if kind == FORM else text.encode()
+    delivery, found = read(headers("issue_comment", body, **{"Content-Type": kind}), body, [SECRET])
+    assert event_of(delivery) == found
+    assert event_of(replace(delivery, name="star")) == Ignored("star events are not acted on")
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"payload=%7B%7D&payload=%7B%7D", b"other=1", b"payload=%ff", b"\xff=1"])

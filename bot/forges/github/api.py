@@ -15,10 +15,11 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role
-from bot.domain.errors import Invalid, NotFound, Stale, Unavailable
+from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
 from bot.forges.github import gate, snapshots
 from bot.forges.github.errors import translated
 from bot.forges.github.markers import BODY, TITLE, cut_end, cut_middle, is_marked, marked, same
+from bot.forges.github.snapshots import known
 from bot.policy.gate import Permit
 
 MergeMethod = Literal["merge", "squash", "rebase"]
@@ -75,7 +76,11 @@ class GitHubForge:
         """Return the bot's own login."""
         with self._talking():
             if self._login is None:
-                self._login = self._github.get_user().login
+                try:
+                    with translated():
+                        self._login = known(self._github.get_user().login)
+                except Denied as error:
+                    raise Denied(f"{error}; an installation token cannot ask who it is: set the bot's login") from error
             return self._login
 
     # --- reads ------------------------------------------------------------------------------------------------------
@@ -121,25 +126,25 @@ class GitHubForge:
             with self._talking():
                 repository = self._repository(repo)
                 name = repository.get_collaborator_role_name(login)
-                known = snapshots.role_of(name, None)
-                return known if known is not Role.NONE else Role(repository.get_collaborator_permission(login))
+                role = snapshots.role_of(name)
+                return role or snapshots.role_of(repository.get_collaborator_permission(login)) or Role.NONE
         except NotFound:
             return Role.NONE
 
     def default_branch(self, repo: Repo) -> str:
         """Return the name of the default branch."""
         with self._talking():
-            return self._repository(repo).default_branch
+            return known(self._repository(repo).default_branch)
 
     def head(self, repo: Repo, branch: str) -> str:
         """Return the commit that a branch points at."""
         with self._talking():
-            return self._repository(repo).get_branch(branch).commit.sha
+            return known(self._repository(repo).get_branch(branch).commit.sha)
 
     def tree(self, repo: Repo, sha: str) -> str:
         """Return the id of a commit's git tree."""
         with self._talking():
-            return self._repository(repo).get_git_commit(sha).tree.sha
+            return known(self._repository(repo).get_git_commit(sha).tree.sha)
 
     def file(self, repo: Repo, path: str, sha: str) -> str | None:
         """Return a text file at a commit, None when there is none (or something else is there).
@@ -154,7 +159,7 @@ class GitHubForge:
             except NotFound:
                 self.tree(repo, sha)
                 return None
-            if isinstance(found, list) or found.type != "file":
+            if isinstance(found, list) or known(found.type) != "file":
                 return None
             return _text(repository, found)
 
@@ -169,7 +174,7 @@ class GitHubForge:
     def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:  # noqa: ARG002 - one token for both
         """Return where git fetches and pushes. A personal token cannot be narrowed: it serves both ways."""
         with self._talking():
-            url = snapshots.clone_url(self._repository(repo).clone_url, self._url)
+            url = snapshots.clone_url(known(self._repository(repo).clone_url), self._url)
         return Remote(url=url, username="x-access-token", secret=self._token)
 
     # --- writes -----------------------------------------------------------------------------------------------------
@@ -179,12 +184,12 @@ class GitHubForge:
 
         def find() -> int | None:
             found = self._find_pull(repo, branch, "open")
-            return None if found is None else found.number
+            return None if found is None else known(found.number)
 
         def create() -> int:
             repository = self._repository(repo)
             opened = repository.create_pull(base, branch, title=cut_end(title, TITLE), body=cut_middle(body, BODY))
-            return opened.number
+            return known(opened.number)
 
         with self._talking():
             return self.change(repo, _ensure(find, create))
@@ -201,7 +206,7 @@ class GitHubForge:
             comment = _ensure(find, lambda: issue.create_comment(text))
             if not same(comment.body, text):
                 comment.edit(text)
-            return comment.id
+            return known(comment.id)
 
     def react(self, repo: Repo, comment: int, reaction: str) -> None:
         """Put a reaction on a comment; GitHub keeps one of each kind per person."""
@@ -226,12 +231,13 @@ class GitHubForge:
             pull = self._repository(ref.repo).get_pull(ref.number)
             try:
                 with translated():
-                    return pull.merge(
+                    merged = pull.merge(
                         commit_title=cut_end(title, TITLE),
                         commit_message=cut_middle(message, BODY),
                         merge_method=self._merge_method,
                         sha=ref.head_sha,
-                    ).sha
+                    )
+                    return known(merged.sha)
             except (Stale, Unavailable) as error:
                 landed = None if _told_to_wait(error) else self._landed(ref)
                 if landed is None:
@@ -242,7 +248,7 @@ class GitHubForge:
         """Close an issue as completed; one that is closed stays as it is."""
         with self._talking():
             issue = self._repository(repo).get_issue(number)
-            if issue.state != "closed":
+            if known(issue.state) != "closed":
                 issue.edit(state="closed", state_reason="completed")
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -267,11 +273,11 @@ class GitHubForge:
 
     def _is_mine(self, comment: IssueComment, topic: str) -> bool:
         author = comment.user.login if comment.user is not None else ""
-        return author == self.whoami() and is_marked(topic, comment.body or "")
+        return snapshots.same_login(author, self.whoami()) and is_marked(topic, comment.body or "")
 
     def _landed(self, ref: Ref) -> str | None:
         pull = self._repository(ref.repo).get_pull(ref.number)
-        return pull.merge_commit_sha if pull.merged and pull.head.sha == ref.head_sha else None
+        return known(pull.merge_commit_sha) if pull.merged and pull.head.sha == ref.head_sha else None
 
 
 def _ensure(find: Callable[[], _Thing | None], create: Callable[[], _Thing]) -> _Thing:

@@ -13,6 +13,7 @@ from bot.domain.change import GateReport
 from bot.domain.errors import Denied, NotFound
 from bot.forges.github.errors import translated
 from bot.forges.github.markers import STATUS, SUMMARY, TITLE, cut_end, cut_middle, same
+from bot.forges.github.snapshots import same_login
 
 NAME = "journeyman/gate"
 _AT_MOST = 1000
@@ -42,7 +43,7 @@ def show_status(requester: Requester, repository: Repository, sha: str, report: 
         own = (
             status
             for status in islice(statuses(requester, repository, sha), _AT_MOST)
-            if status.context == NAME and status.creator is not None and status.creator.login == login
+            if status.context == NAME and status.creator is not None and same_login(status.creator.login, login)
         )
         newest = max(own, key=_id, default=None)
         if newest is None or (newest.state, newest.description) != wanted:

@@ -1,10 +1,16 @@
-"""PyGithub's objects turned into plain snapshots. Nothing lazy leaves this file."""
+"""PyGithub's objects turned into plain snapshots. Nothing lazy leaves this file, and nothing half-known.
+
+PyGithub gives None for whatever an answer lacks. `checked` and `known` raise ValueError instead, so that a truncated or
+foreign answer is a failed read and never a snapshot with holes.
+"""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
 from github.CheckRun import CheckRun
 from github.Commit import Commit
 from github.CommitStatus import CommitStatus
@@ -18,6 +24,8 @@ from github.PullRequest import PullRequest
 from bot.domain.change import Change, Check, Issue, LabelSet, Repo, Role
 from bot.domain.errors import Invalid
 
+_Snapshot = TypeVar("_Snapshot", Issue, Change, Check)
+_Value = TypeVar("_Value", str, int)
 State = Literal["pending", "success", "failure", "neutral"]
 
 # Whatever GitHub adds later counts as failed until somebody decides otherwise.
@@ -25,15 +33,29 @@ _CONCLUSIONS: dict[str, State] = {"success": "success", "neutral": "neutral", "s
 _STATUSES: dict[str, State] = {"success": "success", "pending": "pending"}
 
 
+def checked(snapshot: _Snapshot) -> _Snapshot:
+    """Return the snapshot; raises ValueError when a part of it is not what its type promises."""
+    return msgspec.convert(asdict(snapshot), type(snapshot))
+
+
+def known(value: _Value | None) -> _Value:
+    """Return a value that an answer must have; raises ValueError when it is missing or empty."""
+    if not value:
+        raise ValueError("GitHub's answer lacks something that it always has")
+    return value
+
+
 def issue_of(repo: Repo, found: GithubIssue) -> Issue:
     """Return the snapshot of an issue."""
-    return Issue(
-        repo=repo,
-        number=found.number,
-        title=found.title,
-        body=found.body or "",
-        author=_login(found.user),
-        state="closed" if found.state == "closed" else "open",
+    return checked(
+        Issue(
+            repo=repo,
+            number=found.number,
+            title=found.title,
+            body=found.body or "",
+            author=_login(found.user),
+            state="closed" if known(found.state) == "closed" else "open",
+        )
     )
 
 
@@ -41,13 +63,13 @@ def change_of(
     repo: Repo, pull: PullRequest, files: Iterable[File], commits: Iterable[Commit], events: Sequence[IssueEvent]
 ) -> Change:
     """Return the snapshot of a pull request with its files, committers and label history."""
-    return Change(
+    change = Change(
         repo=repo,
         number=pull.number,
         title=pull.title,
         body=pull.body or "",
         author=_login(pull.user),
-        state="merged" if pull.merged else "closed" if pull.state == "closed" else "open",
+        state="merged" if pull.merged else "closed" if known(pull.state) == "closed" else "open",
         branch=pull.head.ref,
         base=pull.base.ref,
         head_sha=pull.head.sha,
@@ -60,13 +82,14 @@ def change_of(
         merged_sha=pull.merge_commit_sha if pull.merged else None,
         url=pull.html_url or "",
     )
+    return checked(change)
 
 
 def _paths(files: Iterable[File]) -> tuple[str, ...]:
     """Return every touched path; a renamed file touches the place it left as well."""
     touched: set[str] = set()
     for file in files:
-        touched.add(file.filename)
+        touched.add(known(file.filename))
         if file.previous_filename and file.status != "copied":
             touched.add(file.previous_filename)
     return tuple(sorted(touched))
@@ -115,31 +138,30 @@ def newest_statuses(statuses: Iterable[CommitStatus]) -> tuple[Check, ...]:
 
 def _check_of_run(run: CheckRun) -> Check:
     done = run.status == "completed"
-    return Check(
+    check = Check(
         name=run.name,
         state=_CONCLUSIONS.get(run.conclusion or "", "failure") if done else "pending",
         source=(run.app.slug or run.app.name or "") if run.app else "",
         summary=(run.output.title or "") if run.output else "",
         url=run.html_url or run.details_url or "",
     )
+    return checked(check)
 
 
 def _check_of_status(status: CommitStatus) -> Check:
-    return Check(
+    check = Check(
         name=status.context,
         state=_STATUSES.get(status.state, "failure"),
         source=_login(status.creator),
         summary=status.description or "",
         url=status.target_url or "",
     )
+    return checked(check)
 
 
-def role_of(role_name: object, permission: object) -> Role:
-    """Return the role; a custom role counts as the basic permission that it rests on."""
-    for word in (role_name, permission):
-        if isinstance(word, str) and word in tuple(Role):
-            return Role(word)
-    return Role.NONE
+def role_of(word: str) -> Role | None:
+    """Return the role that a word names, None for a custom role's name."""
+    return Role(word) if word in tuple(Role) else None
 
 
 def clone_url(found: str, api: str) -> str:
@@ -150,6 +172,11 @@ def clone_url(found: str, api: str) -> str:
     if parts.scheme == "http" and urlsplit(api).scheme == "https":
         raise Invalid("GitHub gave a plain http clone address; the token would travel in clear")
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def same_login(one: str, other: str) -> bool:
+    """Tell whether two logins are one account: GitHub does not tell their cases apart."""
+    return one.lower() == other.lower()
 
 
 def _login(user: NamedUser | Organization | None) -> str:
