@@ -13,10 +13,10 @@ from typing import Any
 
 import github
 import pytest
-from bot.devforge.ci import CiRunner
-from bot.devforge.server import DevForge
 from flask import Response, request
 
+from bot.devforge.ci import CiRunner
+from bot.devforge.server import DevForge
 from tests import openapi
 
 REPO = "ana/calc"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -25,6 +26,7 @@ def create_app(world: World, sender: Sender, control: admin.Control, observers: 
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.filters.update(clock=_clock, face=_face)
     app.extensions["devforge"] = world
     app.extensions["devforge-sender"] = sender
     app.extensions["devforge-control"] = control
@@ -40,6 +42,24 @@ def create_app(world: World, sender: Sender, control: admin.Control, observers: 
     return app
 
 
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _face(content: str) -> str:
+    faces = {
+        "+1": "👍",
+        "-1": "👎",
+        "laugh": "😄",
+        "confused": "😕",
+        "heart": "❤",
+        "hooray": "🎉",
+        "rocket": "🚀",
+        "eyes": "👀",
+    }
+    return faces[content]
+
+
 def _is_api() -> bool:
     return request.path.startswith("/api/v3/")
 
@@ -52,7 +72,12 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     return Problem(404, "Not Found").response() if code == 405 else Problem(code, error.name).response()
 
 
+_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+
+
 def _before(world: World) -> Response | None:
+    if request.host.rpartition(":")[0] not in _HOSTS and request.host not in _HOSTS:
+        return Problem(421, "This forge answers on localhost only.").response()
     fault = None
     if not request.path.startswith("/_dev/"):
         fault = world.faults.take(request.method, request.path)

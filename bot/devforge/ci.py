@@ -2,6 +2,7 @@
 
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
@@ -88,6 +89,13 @@ def _cut(out: bytes) -> str:
     return f"{text[: _KEPT // 2]}\n... {len(text) - _KEPT} characters left out ...\n{text[-_KEPT // 2 :]}"
 
 
+def _code(log: str) -> str:
+    """Write a log as a code block that nothing in it can end."""
+    longest = max((len(ticks) for ticks in re.findall("`+", log)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{log}\n{fence}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
     repo: Repository
@@ -161,5 +169,5 @@ class Ci:
         run.conclusion = "success" if result.ok else "failure"
         run.completed = self._world.now()
         run.title, run.summary = result.summary[:255], result.summary[:65535]
-        run.text = f"```text\n{result.log[:65000]}\n```" if result.log else None
+        run.text = _code(result.log[:65000]) if result.log else None
         checks.check_moved(self._world, repo, run, was)

@@ -1,10 +1,12 @@
 """A bare git repository, driven by plumbing only: no work tree, no hooks, no configuration but the forge's own."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 
 _DEADLINE = 60.0
@@ -92,7 +94,7 @@ def clean_env(home: Path) -> dict[str, str]:
     if not config.exists():
         config.write_text(_CONFIG, encoding="utf-8")
     return {
-        "PATH": os.defpath + ":/usr/local/bin",
+        "PATH": f"{Path(shutil.which('git') or '/usr/bin/git').parent}:{os.defpath}",
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
@@ -103,11 +105,19 @@ def clean_env(home: Path) -> dict[str, str]:
 
 
 class GitRepo:
-    """One bare repository. Every command has a deadline of a minute and raises GitFailed when it fails."""
+    """One bare repository. Every command has a deadline of a minute and raises GitFailed when it fails.
+
+    What two commit ids determine for ever (commits, diffs, merges) is remembered; `commit`, `diff`, `merge_base` and
+    `merge_tree` therefore take full ids only.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._env = clean_env(path.parent)
+        self.commit = lru_cache(2000)(self._commit)
+        self.diff = lru_cache(100)(self._diff)
+        self.merge_base = lru_cache(500)(self._merge_base)
+        self.merge_tree = lru_cache(500)(self._merge_tree)
 
     @classmethod
     def create(cls, path: Path) -> "GitRepo":
@@ -166,7 +176,7 @@ class GitRepo:
         """Return the commit at the tip of a branch, or None."""
         return self.refs(f"refs/heads/{name}").get(f"refs/heads/{name}")
 
-    def commit(self, sha: str) -> Commit:
+    def _commit(self, sha: str) -> Commit:
         """Read one commit."""
         raw = self.run("cat-file", "commit", sha).decode(errors="replace")
         head, _, message = raw.partition("\n\n")
@@ -199,7 +209,7 @@ class GitRepo:
         found = [_entry(line) for line in out.split("\0") if line]
         return found[0] if found and found[0].path == path else None
 
-    def merge_base(self, one: str, other: str) -> str | None:
+    def _merge_base(self, one: str, other: str) -> str | None:
         """Return the best common ancestor, or None."""
         try:
             return self.text("merge-base", one, other)
@@ -210,10 +220,10 @@ class GitRepo:
         """Tell whether `new` holds everything that `old` does."""
         return self.merge_base(old, new) == old
 
-    def diff(self, old: str, new: str) -> list[FileDiff]:
+    def _diff(self, old: str, new: str) -> tuple[FileDiff, ...]:
         """Return what changed from one commit or tree to another, per file."""
         names = self.run("diff-tree", "-r", "-z", "-M", "--raw", "--no-abbrev", old, new).decode(errors="replace")
-        return [self._file_diff(old, new, row) for row in _raw_rows(names)]
+        return tuple(self._file_diff(old, new, row) for row in _raw_rows(names))
 
     def _file_diff(self, old: str, new: str, row: tuple[str, str, str | None, str]) -> FileDiff:
         status, sha, before, path = row
@@ -280,7 +290,7 @@ class GitRepo:
         """Point a reference at `new`, wherever it was."""
         self.run("update-ref", ref, new)
 
-    def merge_tree(self, ours: str, theirs: str) -> str | None:
+    def _merge_tree(self, ours: str, theirs: str) -> str | None:
         """Return the tree of a clean three-way merge, or None when it conflicts."""
         code, out = self._raw(["git", f"--git-dir={self.path}", "merge-tree", "--write-tree", ours, theirs])
         return None if code else out.decode().strip()

@@ -120,7 +120,7 @@ class DevForge:
     def seeding(self) -> dict[str, Callable[..., Any]]:
         """Return the calls that `POST /_dev/NAME` may make."""
         people = (self.add_user, self.add_bot, self.add_token, self.add_slack)
-        places = (self.add_repo, self.add_label, self.add_hook, self.protect)
+        places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
         acts = (self.open_issue, self.comment, self.set_label, self.run_ci, self.wait_idle)
         faults = (self.fail_next, self.clear_faults)
         return {call.__name__: call for call in (*people, *places, *acts, *faults)}
@@ -205,6 +205,12 @@ class DevForge:
         """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green."""
         with self.world.lock:
             self._repo(repo).protected[branch] = Protection(tuple(required_contexts))
+
+    def set_role(self, repo: str, login: str, role: str) -> None:
+        """Say what a user may do in a repository: none, read, triage, write, maintain or admin."""
+        with self.world.lock:
+            self.world.user(login)
+            self._repo(repo).roles[login] = Role(role)
 
     def add_slack(self, *, token: str, channel: str, user: str = "journeyman") -> str:
         """Add a chat channel and a token that may post to it; returns the channel's id."""

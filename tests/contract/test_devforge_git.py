@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bot.devforge.ci import CiResult, pytest_runner
 
+from bot.devforge.ci import CiResult, pytest_runner
 from tests.devforge_fixture import REPO, Seeded, seeded
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from bot.devforge.ci import CiResult
 
+from bot.devforge.ci import CiResult
 from tests.devforge_fixture import REPO, Listener, Seeded, seeded
 
 SECRET = "the hook's own secret"

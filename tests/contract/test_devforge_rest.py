@@ -153,7 +153,7 @@ def test_files_and_folders_can_be_read_at_any_commit(forge: Seeded) -> None:
     assert repo.get_commit(sha).files[0].patch.startswith("@@ -1,2 +1 @@")
     assert repo.get_commit(sha).author.login == "journeyman[bot]"
     assert {b.name for b in repo.get_branches()} == {"fix/add", "main"}
-    assert [c.sha for c in repo.get_commits(sha="fix/add")][0] == sha
+    assert next(iter(repo.get_commits(sha="fix/add"))).sha == sha
     compared = repo.compare("main", "fix/add")
     assert (compared.status, compared.ahead_by, [f.filename for f in compared.files]) == ("ahead", 1, ["calc.py"])
 

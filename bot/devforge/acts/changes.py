@@ -58,7 +58,7 @@ def base_of(repo: Repository, change: ChangePart) -> str:
     return repo.git.merge_base(tip, change.head_sha) or change.base_sha
 
 
-def files(repo: Repository, issue: Issue) -> list[FileDiff]:
+def files(repo: Repository, issue: Issue) -> tuple[FileDiff, ...]:
     """Return what a change does to each file."""
     change = part(issue)
     return repo.git.diff(base_of(repo, change), change.head_sha)

@@ -103,6 +103,12 @@ def say(call: RepoCall, number: int) -> Response:
     return answer(shapes.comment(call.world, call.repo, issue, comment), 201)
 
 
+@on_repo(room, "GET", "/issues/comments")
+def every_comment(call: RepoCall) -> Response:
+    rows = [(issue, one) for issue in call.repo.issues.values() for one in issue.comments]
+    return page(sorted(rows, key=lambda row: row[1].id), lambda row: shapes.comment(call.world, call.repo, *row))
+
+
 @on_repo(room, "GET", "/issues/comments/<int:comment_id>")
 def comment(call: RepoCall, comment_id: int) -> Response:
     issue, one = comment_of(call, comment_id)

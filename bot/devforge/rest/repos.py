@@ -3,8 +3,8 @@
 from flask import Blueprint, Response, request
 
 from bot.devforge.call import Problem, RepoCall, answer, not_found, on_repo, page, slice_page
-from bot.devforge.gitrepo import FileDiff
 from bot.devforge.shapes import repos
+from bot.devforge.shapes.changes import change
 from bot.domain.change import Role
 
 room = Blueprint("repos", __name__)
@@ -63,6 +63,17 @@ def commit(call: RepoCall, ref: str) -> Response:
     return answer(repos.full_commit(call.world, call.repo, one, files))
 
 
+@on_repo(room, "GET", "/commits/<path:ref>/pulls")
+def pulls_of_commit(call: RepoCall, ref: str) -> Response:
+    sha = commit_of(call, ref)
+    found = [
+        (issue, issue.change)
+        for issue in call.repo.issues.values()
+        if issue.change and sha in (issue.change.head_sha, issue.change.merged_sha)
+    ]
+    return page(found, lambda row: change(call.world, call.repo, *row))
+
+
 @on_repo(room, "GET", "/compare/<path:basehead>")
 def compare(call: RepoCall, basehead: str) -> Response:
     git = call.repo.git
@@ -79,7 +90,7 @@ def compare(call: RepoCall, basehead: str) -> Response:
     url = f"{repos.root(call.world, call.repo)}/compare/{base}...{head}"
     html = f"{repos.html(call.world, call.repo)}/compare/{base}...{head}"
     rows, headers = slice_page(ahead)
-    files: list[FileDiff] = git.diff(meeting, head)
+    files = git.diff(meeting, head)
     body = {
         "url": url,
         "html_url": html,

@@ -18,7 +18,7 @@ class Facts:
     """What only git knows of a change."""
 
     commits: list[Commit]
-    files: list[FileDiff]
+    files: tuple[FileDiff, ...]
     mergeable: bool | None
     state: str
 

@@ -174,7 +174,7 @@ def _parent(world: World, repo: Repository, sha: str) -> Json:
     }
 
 
-def full_commit(world: World, repo: Repository, one: Commit, files: list[FileDiff]) -> Json:
+def full_commit(world: World, repo: Repository, one: Commit, files: tuple[FileDiff, ...]) -> Json:
     """Write a `commit` with its files and counts."""
     added, gone = sum(f.additions for f in files), sum(f.deletions for f in files)
     return {
