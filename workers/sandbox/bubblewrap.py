@@ -138,6 +138,7 @@ class BubblewrapSandbox:
         _required("prlimit")
         if os.geteuid() == 0:
             _required("setpriv")
+            _required("unshare")
 
     def _probe(self, candidate: Binary) -> None:
         limits = Limits(wall_seconds=20, cpu_seconds=20, memory_mb=1024, processes=32)
@@ -210,7 +211,7 @@ def _launch(stack: ExitStack, binary: Binary, view: profile.Profile, uid: int | 
                 mounts=[Mount(stage.put(mount.source), mount.target) for mount in view.mounts],
             )
             start = stage.put_binary(binary)
-            prefix = profile.outer(binary, stage) + prefix
+            prefix = profile.outer(binary, _required("unshare"), stage) + prefix
     numbers = {"seccomp": rules, "status": status_write, "gate": gate_read}
     arguments = profile.inner(view, data=data, **numbers)
     # By descriptor, since the arguments of process 1 can be read inside and would tell the host's paths.

@@ -115,10 +115,15 @@ def become(setpriv: str, uid: int) -> list[str]:
     return [setpriv, *who, *rights, "--pdeathsig", "KILL", "--"]
 
 
-def outer(binary: Binary, stage: Stage) -> list[str]:
-    """The prefix that opens a mount namespace with the stage in it. It is no wall, only a place to show things."""
+def outer(binary: Binary, unshare: str, stage: Stage) -> list[str]:
+    """The prefix that opens a mount namespace with the stage in it. It is no wall, only a place to show things.
+
+    `unshare --fork` unshares nothing here; it is a parent with the right to kill. Each process of the chain asks to
+    be killed when its parent dies, but the kernel delivers that only if the dying parent may kill the child, and the
+    outer bubblewrap, which has given up its capabilities, may not kill another uid's process.
+    """
     root = str(stage.root)
     return [
         str(binary.path), "--die-with-parent", "--dev-bind", "/", "/", "--perms", "0755", "--tmpfs", root,
-        *stage.arguments, "--",
+        *stage.arguments, "--", unshare, "--fork", "--",
     ]  # fmt: skip
