@@ -1,4 +1,7 @@
-"""Celery jobs: an id and one call each. What a job does is in the services; that it is done once is in the database."""
+"""The broker's Celery jobs: an id and one call each.
+
+What a job does is in the services; that it is done once is in the database.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -12,7 +15,6 @@ from bot.services.advance import advance
 from bot.services.books import DeliveryBook, Performer, RunBook
 from bot.services.dispatch import Dispatch
 from bot.services.work import Done, sweep
-from workers.bootstrap import AgentZone
 
 Renew = Callable[[], None]
 Buried = Callable[[str], Sequence[Job]]
@@ -34,19 +36,6 @@ def broker_tasks(app: Celery, zone: BrokerZone) -> None:
     @app.task(name="journeyman.sweep")  # type: ignore[untyped-decorator]
     def sweep_() -> None:
         sweep(zone.store.jobs, zone.queue, resend_after=zone.resend_seconds)
-
-
-def agent_tasks(app: Celery, zone: AgentZone) -> None:
-    """Register the agent's jobs."""
-
-    @app.task(name="journeyman.execute")  # type: ignore[untyped-decorator]
-    def execute(run: str, task: str) -> None:
-        zone.runner.run(
-            "execute",
-            f"{run}/{task}",
-            lambda _renew: Done(zone.executor.execute(run, task)),
-            lambda reason: zone.executor.bury(run, task, reason),
-        )
 
 
 def _deliver(zone: BrokerZone, delivery_id: str, renew: Renew) -> Done:

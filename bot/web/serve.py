@@ -36,7 +36,7 @@ def serve(receiver: Receiver, host: str, port: int) -> None:
         "threads": THREADS,
         "timeout": 60,
         "graceful_timeout": 10,
-        "keepalive": 5,
+        "keepalive": 2,
         "limit_request_line": 4094,
         "loglevel": "warning",
         "proc_name": "journeyman-web",

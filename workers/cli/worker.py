@@ -5,12 +5,9 @@ from typing import Annotated
 import typer
 
 from bot.adapters.queue import CeleryQueue
-from bot.bootstrap import broker
 from bot.config import load
 from bot.domain.envelope import Zone
 from workers.app import make_app
-from workers.bootstrap import agent
-from workers.tasks import agent_tasks, broker_tasks
 
 THREADS = {"broker": 4, "agent": 2}
 
@@ -29,9 +26,16 @@ def worker(
     settings, app = load(), make_app()
     queue = CeleryQueue(app)
     match zone:
+        # Each zone imports its own code only: quicker, and the broker's image needs neither sandbox nor model SDKs.
         case Zone.BROKER:
+            from bot.bootstrap import broker
+            from workers.tasks import broker_tasks
+
             broker_tasks(app, broker(settings, queue))
         case Zone.AGENT:
+            from workers.agent_tasks import agent_tasks
+            from workers.bootstrap import agent
+
             agent_tasks(app, agent(settings, queue))
         case Zone.RECEIVER:
             raise typer.BadParameter("the receiver is no worker: run `journeyman web`", param_hint="--zone")

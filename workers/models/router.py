@@ -5,9 +5,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from bot.domain.errors import ConfigError
-from workers.models.anthropic import AnthropicModel
 from workers.models.gateway import Candidate
-from workers.models.openai import OpenAIModel
 
 OPENAI_DEFAULT = "gpt-6.2-sol"
 ANTHROPIC_DEFAULT = "claude-sonnet-5-5"
@@ -32,7 +30,8 @@ def candidates_from(settings: ModelSettings) -> tuple[Candidate, ...]:
     """Return the candidates in the order to try them; none when no model is configured.
 
     With a `url` only that endpoint is used and nothing falls back to a cloud: data stays where it was sent.
-    Raises ConfigError for an address that cannot be used.
+    Raises ConfigError for an address that cannot be used. The SDKs are imported only when asked for: they take
+    seconds, and most installations use one or none.
     """
     if settings.url:
         return (_own_endpoint(settings),)
@@ -40,10 +39,10 @@ def candidates_from(settings: ModelSettings) -> tuple[Candidate, ...]:
     clouds: list[Candidate] = []
     if settings.openai_key:
         name = OPENAI_DEFAULT if wants_claude or not settings.name else settings.name
-        clouds.append(OpenAIModel(name, api_key=settings.openai_key))
+        clouds.append(_openai(name, settings.openai_key))
     if settings.anthropic_key:
         name = settings.name if wants_claude else ANTHROPIC_DEFAULT
-        clouds.append(AnthropicModel(name, api_key=settings.anthropic_key))
+        clouds.append(_anthropic(name, settings.anthropic_key))
     return tuple(reversed(clouds) if wants_claude else clouds)
 
 
@@ -57,9 +56,21 @@ def _own_endpoint(settings: ModelSettings) -> Candidate:
     match settings.api:
         case "openai":
             base = url if parts.path else f"{url}/v1"
-            return OpenAIModel(settings.name, api_key=settings.api_key, base_url=base, vendor="local")
+            return _openai(settings.name, settings.api_key, base)
         case "anthropic":
             base = url.removesuffix("/v1")
-            return AnthropicModel(settings.name, api_key=settings.api_key, base_url=base, vendor="local")
+            return _anthropic(settings.name, settings.api_key, base)
         case _:
             raise ConfigError("JOURNEYMAN_MODEL_API must be openai or anthropic.")
+
+
+def _openai(name: str, key: str, url: str | None = None) -> Candidate:
+    from workers.models.openai import OpenAIModel
+
+    return OpenAIModel(name, api_key=key, base_url=url, vendor="local" if url else "openai")
+
+
+def _anthropic(name: str, key: str, url: str | None = None) -> Candidate:
+    from workers.models.anthropic import AnthropicModel
+
+    return AnthropicModel(name, api_key=key, base_url=url, vendor="local" if url else "anthropic")
