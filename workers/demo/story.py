@@ -10,7 +10,7 @@ from typing import Any, Literal
 from bot.adapters.audit_files import verify_database
 from bot.domain.run import Run
 from workers.demo import example
-from workers.demo.stage import APPROVER, LABEL, REQUESTER, Scene, Stage
+from workers.demo.stage import APPROVER, LABEL, REQUESTER, Scene, Stage, StoryFailed
 from workers.models.script import parse
 from workers.models.scripted_server import ScriptedServer
 
@@ -122,6 +122,9 @@ class Story:
 
             run = self._until("check", settled, "the checks")
             assert run.judged is not None
+            if run.judged.checks == "failure":
+                reasons = "; ".join(f"{name}: {reason}" for name, state, reason in run.judged.rules if state == "fail")
+                raise StoryFailed(f"the change is open, but the gate stays shut: {reasons}")
             gate = str(self.scene.eventually(lambda: self._shown(run.head), "the gate to be shown"))
             self.tell("check", f"checks: {run.judged.checks}; the gate says: {gate}")
         return gate
