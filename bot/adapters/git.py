@@ -78,7 +78,7 @@ class Git:
         ref = _ref(branch)
         with self._with_commits(remote, seconds, base_sha) as made:
             tree = _patched(made, base_sha, patch)
-            sha = _commit(made, tree, base_sha, message, author, date_epoch)
+            sha = _commit(made, tree, base_sha, message, _signed(author, date_epoch))
             _place(made, ref, sha)
             return CommitResult(sha, tree)
 
@@ -232,12 +232,16 @@ def _patched(made: Scratch, base_sha: str, patch: bytes) -> str:
     return tree
 
 
-def _commit(made: Scratch, tree: str, parent: str, message: str, author: tuple[str, str], date_epoch: int) -> str:
-    who = {
+def _signed(author: tuple[str, str], date_epoch: int) -> dict[str, str]:
+    """Return the environment in which git writes this author and date, to the second, whoever runs it."""
+    return {
         f"GIT_{part}_{key}": value
         for part in ("AUTHOR", "COMMITTER")
-        for key, value in (("NAME", author[0]), ("EMAIL", author[1]), ("DATE", f"{date_epoch} +0000"))
+        for key, value in (("NAME", author[0]), ("EMAIL", author[1]), ("DATE", f"@{date_epoch} +0000"))
     }
+
+
+def _commit(made: Scratch, tree: str, parent: str, message: str, who: dict[str, str]) -> str:
     try:
         return _line(made.git("commit-tree", tree, "-p", parent, stdin=message.encode(), env=who))
     except Refused as error:

@@ -1,11 +1,13 @@
 """Git plumbing with real git on local bare repositories, and on an address where nobody answers."""
 
+import base64
 import io
 import os
 import socket
 import subprocess
 import tarfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -352,6 +354,89 @@ def test_nobody_at_the_address_is_unavailable_and_the_secret_stays_out_of_it() -
         with pytest.raises(Unavailable) as caught:
             GIT.tree_of(remote, "ab" * 20)
     assert "s3cr3t-token" not in str(caught.value)
+
+
+def test_the_secret_travels_in_a_header_and_is_in_no_argument_and_no_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as pool:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        remote = Remote(f"http://{address}/x.git", "x-access-token", "s3cr3t-token")
+        work = pool.submit(Git(scratch=tmp_path).tree_of, remote, "ab" * 20, seconds=20.0)
+        server.settimeout(20)
+        connection, _ = server.accept()
+        with connection:
+            asked = connection.recv(65_536)
+            basic = base64.b64encode(b"x-access-token:s3cr3t-token")
+            assert b"Authorization: Basic " + basic in asked
+            secrets = (b"s3cr3t-token", basic)
+            arguments = [_read(file) for file in Path("/proc").glob("[0-9]*/cmdline")]
+            files = [_read(file) for file in tmp_path.rglob("*") if file.is_file()]
+            assert files
+            assert not any(secret in text for secret in secrets for text in [*arguments, *files])
+        with pytest.raises(Unavailable) as caught:
+            work.result(timeout=20)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:  # a process that has ended meanwhile
+        return b""
+
+
+def test_a_redirect_takes_the_secret_nowhere(tmp_path: Path) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_server(("127.0.0.1", 0)) as elsewhere,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        remote = Remote(f"http://127.0.0.1:{server.getsockname()[1]}/x.git", "u", "s3cr3t-token")
+        work = pool.submit(GIT.tree_of, remote, "ab" * 20, seconds=20.0)
+        server.settimeout(20)
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(65_536)
+            target = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/y.git/info/refs?service=git-upload-pack"
+            connection.sendall(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+        with pytest.raises(Unavailable):
+            work.result(timeout=20)
+        elsewhere.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            elsewhere.accept()
+
+
+def test_nothing_of_our_surroundings_reaches_git(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = origin.commit({"a.txt": "one\n"})
+    bait, home = tmp_path / "bait", tmp_path / "home"
+    hooks = home / "hooks"
+    hooks.mkdir(parents=True)
+    for name in ("pre-push", "reference-transaction", "post-index-change"):
+        (hooks / name).write_text(f"#!/bin/sh\ntouch {bait}\n")
+        (hooks / name).chmod(0o755)
+    (home / ".gitconfig").write_text(f"[core]\n hooksPath = {hooks}\n fsmonitor = touch {bait}\n")
+    for name, value in {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_DIR": str(tmp_path / "nowhere"),
+        "GIT_INDEX_FILE": str(tmp_path / "nowhere"),
+        "GIT_TRACE": str(bait),
+        "GIT_EXTERNAL_DIFF": f"touch {bait}",
+        "GIT_ASKPASS": f"touch {bait}",
+        "GIT_TEMPLATE_DIR": str(home),
+        "GIT_EXEC_PATH": str(tmp_path / "nowhere"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    git = Git(scratch=tmp_path)
+    sha, tree = git.snapshot(origin.remote, base), git.tree_of(origin.remote, base)
+    made = git.commit_patch(
+        origin.remote, base_sha=base, patch=PATCH, branch="agent/one", message="m", author=WHO, date_epoch=1
+    )
+    assert sha
+    assert tree != made.tree
+    assert not bait.exists()
 
 
 def test_a_deaf_remote_costs_no_more_than_the_deadline(deaf: str) -> None:
