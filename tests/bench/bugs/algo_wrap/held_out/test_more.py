@@ -1,0 +1,6 @@
+from wrapping import wrap
+
+
+def test_more():
+    assert wrap("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert wrap("", 3) == [""]

@@ -1,0 +1,1 @@
+from savings.interest import compound, yearly_table

@@ -1,0 +1,2 @@
+class InsufficientFunds(Exception):
+    """The account does not hold that much."""

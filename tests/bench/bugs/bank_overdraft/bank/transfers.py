@@ -1,0 +1,4 @@
+def transfer(source, target, amount):
+    source.withdraw(amount)
+    target.deposit(amount)
+    return source.balance, target.balance

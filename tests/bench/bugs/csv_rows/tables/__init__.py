@@ -1,0 +1,1 @@
+from tables.reader import read_rows

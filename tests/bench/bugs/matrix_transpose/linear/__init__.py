@@ -1,0 +1,1 @@
+from linear.matrix import Matrix

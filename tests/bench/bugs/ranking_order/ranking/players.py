@@ -1,0 +1,8 @@
+from dataclasses import dataclass
+
+
+@dataclass
+class Player:
+    name: str
+    points: int
+    wins: int = 0

@@ -1,0 +1,10 @@
+class Transient(Exception):
+    pass
+
+
+class Timeout(Transient):
+    pass
+
+
+class Fatal(Exception):
+    pass

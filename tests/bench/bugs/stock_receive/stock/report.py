@@ -1,0 +1,2 @@
+def low(warehouse, threshold):
+    return sorted(sku for sku, level in warehouse.levels.items() if level <= threshold)
