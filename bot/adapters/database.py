@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
 
 from bot.domain.errors import ConfigError, LedgerError
@@ -18,6 +18,7 @@ from bot.domain.errors import ConfigError, LedgerError
 T = TypeVar("T")
 
 LONGEST_BUSY = 3.0
+UNDEFINED_TABLE = "42P01"
 # SQLSTATE: serialization failure, deadlock, lock not available, and the server going down or coming up.
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
 
@@ -116,21 +117,32 @@ def _our_errors() -> Iterator[None]:
 
 
 def _explain(error: SQLAlchemyError) -> str:
-    cause = str(error.orig) if isinstance(error, DBAPIError) and error.orig else str(error)
+    cause = str(error.orig if isinstance(error, DBAPIError) and error.orig else error).strip()
     if is_transient(error):
-        return f"the database stayed busy or away for too long ({cause.strip()}); try again"
-    if "no such table" in cause or "does not exist" in cause:
-        return f"the database is not set up ({cause.strip()}); run the migrations (journeyman up does)"
-    return f"the database refused: {cause.strip()}"
+        return f"the database stayed busy or away for too long ({cause}); try again"
+    if "no such table" in cause or _state(error) == UNDEFINED_TABLE:
+        return f"the database is not set up ({cause}); run the migrations (journeyman up does)"
+    return f"the database refused: {cause}"
+
+
+def _state(error: BaseException) -> str | None:
+    """Return PostgreSQL's SQLSTATE; None for errors of the connection itself, and for SQLite's."""
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
+    return str(state) if state else None
 
 
 def is_transient(error: BaseException) -> bool:
     """Tell whether the same transaction may well succeed a moment later."""
     if not isinstance(error, DBAPIError):
         return False
-    if isinstance(error.orig, sqlite3.OperationalError):
-        return "database is locked" in str(error.orig) or "database table is locked" in str(error.orig)
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _TRANSIENT
+    text = str(error.orig)
+    if isinstance(error.orig, sqlite3.Error):
+        return "database is locked" in text or "database table is locked" in text
+    if error.connection_invalidated or _state(error) in _TRANSIENT:
+        return True
+    # The server cannot be reached: it restarts, or its address is wrong. A FATAL answer says that it is there.
+    comes_or_goes = "FATAL" not in text or "starting up" in text or "shutting down" in text
+    return isinstance(error, OperationalError) and _state(error) is None and comes_or_goes
 
 
 def _postgres_engine(url: URL) -> Engine:

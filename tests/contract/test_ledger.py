@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -302,11 +303,19 @@ def test_contention_is_waited_out_only_for_so_long(sqlite: Rig) -> None:
         hasty.close()
 
 
-def test_a_server_that_is_away_is_reported_in_our_words() -> None:
-    database = Database("postgres://postgres@127.0.0.1:1/none", patience=0.2)
-    with pytest.raises(LedgerError, match="refused"):
+def test_a_server_that_is_away_is_waited_for_and_then_reported() -> None:
+    nowhere = closing(Database("postgres://postgres@127.0.0.1:1/none", patience=0.2))
+    with nowhere as database, pytest.raises(LedgerError, match="busy or away for too long"):
         database.read(lambda connection: connection.execute(text("SELECT 1")))
-    database.close()
+
+
+@pytest.mark.services
+def test_a_database_that_does_not_exist_is_reported_at_once() -> None:
+    with empty_postgres() as url, closing(Database(f"{url}_not", patience=60)) as database:
+        began = time.monotonic()
+        with pytest.raises(LedgerError, match=r"the database refused: .*does not exist"):
+            database.read(lambda connection: connection.execute(text("SELECT 1")))
+        assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(
