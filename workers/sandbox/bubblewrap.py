@@ -158,6 +158,7 @@ class BubblewrapSandbox:
     ) -> Finished:
         stdin, env, read_only, on_line = rest
         uid = _uid_for(workspace)
+        _unlock(workspace)
         free = partial(_free_bytes, workspace, self._keep_free_mb << 20)
         if free() <= 0:
             raise SandboxUnavailable(f"less than {self._keep_free_mb} MB are free on the disk of {workspace}")
@@ -252,6 +253,12 @@ def _free_bytes(workspace: Path, keep: int) -> int:
     """How much may still be written before `keep` bytes are left on the disk."""
     disk = os.statvfs(workspace)
     return disk.f_bavail * disk.f_frsize - keep
+
+
+def _unlock(workspace: Path) -> None:
+    """A command may have taken the rights on the workspace from its owner; without them nothing could start in it."""
+    if workspace.stat().st_mode & 0o700 != 0o700 and not workspace.is_symlink():
+        workspace.chmod(0o700)
 
 
 def _extra_mount(path: Path) -> Mount:

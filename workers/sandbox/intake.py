@@ -48,18 +48,19 @@ git rev-parse HEAD
 # A repository of its own for whoever works in the tree and likes `git diff`; the host never looks at it.
 _HISTORY = """
 set -e
-cp -r "$1/repository" .git
+cp -a "$1/repository" .git
 git config user.name journeyman
 git config user.email journeyman@invalid
 git status --short >/dev/null
 """
-# $1 is the directory of the snapshot, shown read-only; $2 is the commit. New objects and the index go to /tmp.
+# $1 is the directory of the snapshot, shown read-only; $2 is the commit. New objects and the index go to /tmp. The
+# index is a fresh one: git compares times by the second, so a copied one misses a change in the snapshot's second.
 _DIFF = """
 set -e
 mkdir /tmp/objects
-cp "$1/repository/index" /tmp/index
 export GIT_DIR="$1/repository" GIT_WORK_TREE=/workspace GIT_INDEX_FILE=/tmp/index
 export GIT_OBJECT_DIRECTORY=/tmp/objects GIT_ALTERNATE_OBJECT_DIRECTORIES="$1/repository/objects"
+git read-tree "$2"
 git add -A >&2
 compare() {
     git "$@" diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv --no-renames \
