@@ -9,7 +9,7 @@ from bot.domain.envelope import Zone
 from bot.ports import Queue
 from bot.services.work import Runner
 from workers.executor import Executor
-from workers.models.router import ModelSettings
+from workers.modelling import model_settings
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 
 
@@ -43,20 +43,3 @@ def agent(settings: Settings, queue: Queue) -> AgentZone:
         store.jobs, queue, store.time, settings.lease_seconds, logger(settings.log_level, settings.secrets(), "agent")
     )
     return AgentZone(executor, store, queue, runner)
-
-
-def model_settings(settings: Settings) -> ModelSettings:
-    """Return what the model gateway needs of the settings."""
-
-    def value(name: str) -> str:
-        secret = getattr(settings, name)
-        return secret.get_secret_value() if secret is not None else ""
-
-    return ModelSettings(
-        url=settings.model_url,
-        api=settings.model_api,
-        name=settings.model,
-        api_key=value("model_api_key"),
-        openai_key=value("openai_api_key"),
-        anthropic_key=value("anthropic_api_key"),
-    )
