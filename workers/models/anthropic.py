@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import anthropic as sdk
 import httpx2
 
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, Turn
-from workers.models.errors import CallFailed
 from workers.models.names import ToolNames
 from workers.models.parsing import arguments, scrub
-from workers.models.transcript import call_id, fit, position
-from workers.models.wire import Caller, bounded_client, count, fields, parse, shown_schema, timeout
+from workers.models.sdk import SdkModel
+from workers.models.transcript import Stop, call_id, fit, position
+from workers.models.wire import CUT_OFF, bounded_client, count, fields, shown_schema
 
 BASE_URL = "https://api.anthropic.com"
-CUT_OFF = "the answer was cut off by the token limit in this call"
 
-Stop = Literal["end", "tool", "length", "refusal", "filtered", "other"]
 _STOPS: dict[str, Stop] = {
     "end_turn": "end",
     "stop_sequence": "end",
@@ -29,11 +27,10 @@ _STOPS: dict[str, Stop] = {
 }
 
 
-class AnthropicModel:
-    """One model behind an Anthropic-compatible address. It never retries: the gateway does.
+class AnthropicModel(SdkModel):
+    """One model behind an Anthropic-compatible address."""
 
-    With an empty `model` the first one that the server lists is used. Raises CallFailed.
-    """
+    errors = sdk.AnthropicError
 
     def __init__(
         self,
@@ -44,28 +41,11 @@ class AnthropicModel:
         vendor: str = "anthropic",
         http_client: httpx2.Client | None = None,
     ) -> None:
-        self.vendor = vendor
-        self.model = model
-        self._key = api_key
+        super().__init__(vendor, model, api_key)
         # Others that speak this wire may not know prompt caching, and refuse what they do not know.
         self._cache = base_url is None
         self._base_url = base_url or BASE_URL
         self._http = http_client
-
-    def ask(self, ask: Ask, *, deadline: float) -> Answer:
-        """Answer within `deadline` seconds; raises CallFailed."""
-        caller = Caller(self.vendor, self.model, self._key)
-        try:
-            if not self.model:
-                self.model = self._first_model(caller, deadline)
-            body, names = request(ask, vendor=self.vendor, model=self.model, cache=self._cache)
-            response = self._client.messages.with_raw_response.create(**body, timeout=timeout(deadline))
-            value = parse(caller, response.http_response.text)
-        except sdk.APIStatusError as error:
-            raise caller.failed(error.response, error.body) from error
-        except (sdk.APIConnectionError, httpx2.HTTPError) as error:
-            raise caller.broken(error) from error
-        return self._answer(ask, value, names)
 
     def close(self) -> None:
         """Close the connections."""
@@ -75,25 +55,22 @@ class AnthropicModel:
     @cached_property
     def _client(self) -> sdk.Anthropic:
         # Made at the first question, so that naming a candidate costs nothing.
-        return sdk.Anthropic(
-            api_key=self._key or "none",
-            base_url=self._base_url,
-            max_retries=0,
-            http_client=self._http or bounded_client(),
-        )
+        http = self._http or bounded_client()
+        return sdk.Anthropic(api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http)
 
-    def _first_model(self, caller: Caller, deadline: float) -> str:
-        listed = self._client.models.with_raw_response.list(timeout=timeout(deadline))
-        rows = parse(caller, listed.http_response.text).get("data")
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict) and row.get("id"):
-                return str(row["id"])
-        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL", "next", status=404)
+    def _list(self, wait: httpx2.Timeout) -> httpx2.Response:
+        return self._client.models.with_raw_response.list(timeout=wait).http_response
+
+    def _send(self, body: dict[str, Any], wait: httpx2.Timeout) -> httpx2.Response:
+        return self._client.messages.with_raw_response.create(**body, timeout=wait).http_response
+
+    def _request(self, ask: Ask) -> tuple[dict[str, Any], ToolNames]:
+        return request(ask, vendor=self.vendor, model=self.model, cache=self._cache)
 
     def _answer(self, ask: Ask, value: dict[str, Any], names: ToolNames) -> Answer:
         content = value.get("content")
         if not isinstance(content, list):
-            raise Caller(self.vendor, self.model, self._key).broken("the answer holds no content")
+            raise self.broken("the answer holds no content")
         reason = str(value.get("stop_reason") or "")
         stop = _STOPS.get(reason, "other")
         blocks = [block for block in content if isinstance(block, dict)]

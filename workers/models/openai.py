@@ -11,16 +11,14 @@ import httpx2
 import openai as sdk
 
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, Turn
-from workers.models.errors import CallFailed
 from workers.models.names import ToolNames
 from workers.models.parsing import arguments, calls_in_text, scrub
-from workers.models.transcript import call_id, fit, position
-from workers.models.wire import Caller, bounded_client, count, fields, parse, shown_schema, timeout
+from workers.models.sdk import SdkModel
+from workers.models.transcript import Stop, call_id, fit, position
+from workers.models.wire import CUT_OFF, bounded_client, count, fields, shown_schema
 
 BASE_URL = "https://api.openai.com/v1"
-CUT_OFF = "the answer was cut off by the token limit in this call"
 
-Stop = Literal["end", "tool", "length", "refusal", "filtered", "other"]
 _STOPS: dict[str, Stop] = {
     "stop": "end",
     "tool_calls": "tool",
@@ -47,11 +45,10 @@ CLOUD = Quirks()
 ON_PREM = Quirks(max_tokens_field="max_tokens", force_tool=False, lenient=True)
 
 
-class OpenAIModel:
-    """One model behind an OpenAI-compatible address. It never retries: the gateway does.
+class OpenAIModel(SdkModel):
+    """One model behind an OpenAI-compatible address; `quirks` are ON_PREM's for any address but OpenAI's own."""
 
-    With an empty `model` the first one that the server lists is used. Raises CallFailed.
-    """
+    errors = sdk.OpenAIError
 
     def __init__(
         self,
@@ -63,27 +60,10 @@ class OpenAIModel:
         http_client: httpx2.Client | None = None,
         quirks: Quirks | None = None,
     ) -> None:
-        self.vendor = vendor
-        self.model = model
+        super().__init__(vendor, model, api_key)
         self._quirks = quirks or (CLOUD if base_url is None else ON_PREM)
-        self._key = api_key
         self._base_url = base_url or BASE_URL
         self._http = http_client
-
-    def ask(self, ask: Ask, *, deadline: float) -> Answer:
-        """Answer within `deadline` seconds; raises CallFailed."""
-        caller = Caller(self.vendor, self.model, self._key)
-        try:
-            if not self.model:
-                self.model = self._first_model(caller, deadline)
-            body, names = request(ask, vendor=self.vendor, model=self.model, quirks=self._quirks)
-            response = self._client.chat.completions.with_raw_response.create(**body, timeout=timeout(deadline))
-            value = parse(caller, response.http_response.text)
-        except sdk.APIStatusError as error:
-            raise caller.failed(error.response, error.body) from error
-        except (sdk.APIConnectionError, httpx2.HTTPError) as error:
-            raise caller.broken(error) from error
-        return self._answer(ask, value, names)
 
     def close(self) -> None:
         """Close the connections."""
@@ -93,27 +73,24 @@ class OpenAIModel:
     @cached_property
     def _client(self) -> sdk.OpenAI:
         # Made at the first question, so that naming a candidate costs nothing.
-        return sdk.OpenAI(
-            api_key=self._key or "none",
-            base_url=self._base_url,
-            max_retries=0,
-            http_client=self._http or bounded_client(),
-        )
+        http = self._http or bounded_client()
+        return sdk.OpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http)
 
-    def _first_model(self, caller: Caller, deadline: float) -> str:
-        listed = self._client.models.with_raw_response.list(timeout=timeout(deadline))
-        rows = parse(caller, listed.http_response.text).get("data")
-        for row in rows if isinstance(rows, list) else []:
-            if isinstance(row, dict) and row.get("id"):
-                return str(row["id"])
-        raise CallFailed(f"{self.vendor}: the server lists no model; set JOURNEYMAN_MODEL", "next", status=404)
+    def _list(self, wait: httpx2.Timeout) -> httpx2.Response:
+        return self._client.models.with_raw_response.list(timeout=wait).http_response
+
+    def _send(self, body: dict[str, Any], wait: httpx2.Timeout) -> httpx2.Response:
+        return self._client.chat.completions.with_raw_response.create(**body, timeout=wait).http_response
+
+    def _request(self, ask: Ask) -> tuple[dict[str, Any], ToolNames]:
+        return request(ask, vendor=self.vendor, model=self.model, quirks=self._quirks)
 
     def _answer(self, ask: Ask, value: dict[str, Any], names: ToolNames) -> Answer:
         choices = value.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else None
         message = choice.get("message") if choice else None
         if choice is None or not isinstance(message, dict):
-            raise Caller(self.vendor, self.model, self._key).broken("the answer holds no message")
+            raise self.broken("the answer holds no message")
         reason = str(choice.get("finish_reason") or "")
         cut = reason == "length"
         reader = _Reader(ask, names, self._quirks, cut)

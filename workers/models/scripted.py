@@ -4,16 +4,13 @@ The demo, the tests and `journeyman replay` use it. What it does next depends on
 only, so a restarted run goes on where it was.
 """
 
-from typing import Literal
-
 from bot.ports import Answer, Ask, Part, Text, ToolCall, ToolResult, Turn
 from workers.models.errors import CallFailed, classify
 from workers.models.parsing import arguments
 from workers.models.script import Act, Attempts, Cut, Hang, HttpError, Reply, Script, fill
 from workers.models.scripted_server import ScriptedServer as ScriptedServer
-from workers.models.transcript import call_id, position, size
+from workers.models.transcript import Stop, call_id, position, size
 
-Stop = Literal["end", "tool", "length", "refusal", "filtered", "other"]
 STOPS: dict[str, Stop] = {
     "end_turn": "end",
     "stop": "end",

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, Turn
 from workers.models.parsing import scrub
 
+Stop = Literal["end", "tool", "length", "refusal", "filtered", "other"]
+"""Why an answer ended, as bot.ports.Answer has it."""
 LOST = "No result: the run was interrupted before this call ended. Call again if you still need it."
 _PARTS: dict[str, type[Text | ToolCall | ToolResult | Opaque]] = {
     kind.__name__: kind for kind in (Text, ToolCall, ToolResult, Opaque)

@@ -16,6 +16,8 @@ MAX_ANSWER = 32 * 1024 * 1024
 SILENCE = 30.0
 """Seconds without a byte, once an answer has begun, after which it counts as cut."""
 CONNECT = 10.0
+CUT_OFF = "the answer was cut off by the token limit in this call"
+"""What a model is told about a call that its token limit cut."""
 
 
 class _BoundedStream(httpx2.SyncByteStream):
@@ -107,6 +109,15 @@ def parse(caller: Caller, text: str) -> dict[str, Any]:
         if isinstance(value, dict):
             return value
     raise caller.broken(f"the answer is not a JSON object: {text[:80]!r}")
+
+
+def first_listed(caller: Caller, text: str) -> str:
+    """Return the first model of a server's list; raises CallFailed when it lists none."""
+    rows = parse(caller, text).get("data")
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict) and row.get("id"):
+            return str(row["id"])
+    raise CallFailed(f"{caller.vendor}: the server lists no model; set JOURNEYMAN_MODEL", "next", status=404)
 
 
 def count(value: object) -> int:
