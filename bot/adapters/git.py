@@ -96,14 +96,18 @@ class Git:
     def landed(self, remote: Remote, *, head_sha: str, merged_sha: str, seconds: float = 300.0) -> tuple[bool, str]:
         """Tell whether the merged commit's tree is what merging this head onto its first parent gives, and why.
 
-        It asks for a short piece of history first and for all of it only when that does not settle the matter.
+        It asks for a short piece of history first and for all of it only when that does not settle the matter. What
+        cannot be compared (too much history, no such merge) has not landed, as far as anybody can tell.
         """
         verdict = False, ""
-        for depth in _DEPTHS:
-            with self._with_commits(remote, seconds, merged_sha, head_sha, depth=depth) as made:
-                verdict = _compared(made, head_sha, merged_sha)
-            if verdict[0]:
-                break
+        try:
+            for depth in _DEPTHS:
+                with self._with_commits(remote, seconds, merged_sha, head_sha, depth=depth) as made:
+                    verdict = _compared(made, head_sha, merged_sha)
+                if verdict[0]:
+                    break
+        except Invalid as error:
+            return False, f"it could not be compared: {error}"
         return verdict
 
     @contextmanager

@@ -528,3 +528,14 @@ def test_a_conflict_and_a_first_commit_are_not_what_landed(origin: Origin) -> No
     merged = origin.commit({"a.txt": "four\n"})
     assert not GIT.landed(origin.remote, head_sha=head, merged_sha=merged)[0]
     assert "no parent" in GIT.landed(origin.remote, head_sha=head, merged_sha=first)[1]
+
+
+def test_what_cannot_be_compared_has_not_landed(origin: Origin) -> None:
+    base = origin.commit({"a.txt": "one\n", "big.bin": os.urandom(1_000_000)})
+    head = topic(origin, base)
+    merged = squash(origin, head)
+    assert GIT.landed(origin.remote, head_sha=head, merged_sha=merged)[0]
+    found, why = Git(limit=50_000).landed(origin.remote, head_sha=head, merged_sha=merged)
+    assert not found
+    assert "could not be compared" in why
+    assert not GIT.landed(origin.remote, head_sha=head, merged_sha="")[0]
