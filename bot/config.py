@@ -115,9 +115,12 @@ def _values(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _content(key: str, path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{key}: cannot read {path}: {error}") from None
+    if not content:
+        raise ConfigError(f"{key}: {path} is empty; write the value into it, or take the variable out")
+    return content
 
 
 def variable(name: str) -> str:

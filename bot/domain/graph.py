@@ -32,13 +32,12 @@ class TaskGraph:
         ids = [task.id for task in self.tasks]
         if len(set(ids)) != len(ids):
             raise ValueError("two tasks have the same id")
-        known = set(ids)
-        for task in self.tasks:
-            wanted = {*task.needs, *([task.instead_of] if task.instead_of else [])}
-            if wanted - known:
-                raise ValueError(f"task {task.id} needs {sorted(wanted - known)}, which the graph does not have")
+        before = {task.id: {*task.needs, *([task.instead_of] if task.instead_of else [])} for task in self.tasks}
+        for task, wanted in before.items():
+            if wanted - set(ids):
+                raise ValueError(f"task {task} needs {sorted(wanted - set(ids))}, which the graph does not have")
         try:
-            TopologicalSorter({task.id: task.needs for task in self.tasks}).prepare()
+            TopologicalSorter(before).prepare()
         except CycleError as error:
             raise ValueError("the tasks wait for each other in a circle") from error
 

@@ -153,7 +153,10 @@ def _begin(envelope: Envelope) -> Run:
 def _rightful(envelope: Envelope) -> f.Fact:
     if not f.may_sign(envelope.zone, envelope.kind):
         raise Tampered(f"{envelope.stream} {envelope.version}: zone {envelope.zone} may not sign {envelope.kind}")
-    return f.decode(envelope.kind, envelope.body)
+    try:
+        return f.decode(envelope.kind, envelope.body)
+    except ValueError as error:
+        raise Tampered(f"{envelope.stream} {envelope.version}: no {envelope.kind} has such a body: {error}") from error
 
 
 def apply(run: Run, fact: f.Fact) -> Run:

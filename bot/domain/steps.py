@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from bot.domain.facts import PatchRefused, TaskFailed
 from bot.domain.graph import Task
 from bot.domain.run import Run
 
@@ -93,7 +94,7 @@ Step = (
 
 def next_step(run: Run) -> Step:
     """Return what brings the run forward."""
-    if run.merged is not None and not run.issue_closed:
+    if run.merged is not None and not run.issue_closed and run.failed is None:
         return CloseIssue()
     if run.terminal:
         return Rest()
@@ -102,7 +103,7 @@ def next_step(run: Run) -> Step:
     if run.source is None:
         return StoreSource()
     if run.draft is None:
-        return DraftPlan()
+        return _give_up(run.lost["plan"]) if "plan" in run.lost else DraftPlan()
     if run.planned is None:
         return FreezePlan()
     if not run.plan_is_approved:
@@ -118,9 +119,13 @@ def _towards_change(run: Run) -> Step:
     ready = run.planned.plan.graph.ready(run.done, run.lost)
     if ready:
         return StartTasks(ready)
-    last = list(run.lost.values())[-1] if run.lost else None
-    code = getattr(last, "code", "patch_refused")
-    return GiveUp(code, last.reason if last is not None else "the plan has no task that can be done")
+    if run.lost:
+        return _give_up(list(run.lost.values())[-1])
+    return GiveUp("plan_refused", "the plan has no task that can be done")
+
+
+def _give_up(lost: TaskFailed | PatchRefused) -> GiveUp:
+    return GiveUp(lost.code if isinstance(lost, TaskFailed) else "patch_refused", lost.reason)
 
 
 def _towards_merge(run: Run) -> Step:

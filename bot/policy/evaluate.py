@@ -140,7 +140,7 @@ def _label(wanted: Label, snapshot: Snapshot) -> tuple[RuleState, str, str]:
         if label.name == wanted.name:
             return (
                 "pending",
-                f"`{wanted.name}` by {label.by} does not count: {_objection(wanted, label, snapshot)}",
+                f"`{wanted.name}` by {label.by or 'nobody'} does not count: {_objection(wanted, label, snapshot)}",
                 how,
             )
     return "pending", f"`{wanted.name}` is not set", how
@@ -153,6 +153,10 @@ def _approvers(wanted: Label, snapshot: Snapshot) -> list[str]:
 
 def _objection(wanted: Label, label: LabelSet, snapshot: Snapshot) -> str:
     """Say why this label does not count as an approval; empty when it does."""
+    if not label.by:
+        return "nobody knows who set it"
+    if _same(label.by, (snapshot.bot,)):
+        return f"{label.by} is the bot"
     for party in wanted.set_by.never:
         if _same(label.by, _members(party, snapshot)):
             return f"{label.by} is the {party}"
@@ -189,8 +193,8 @@ def _paths(wanted: Paths, snapshot: Snapshot) -> tuple[RuleState, str, str]:
 
 def protected(patterns: tuple[str, ...], paths: tuple[str, ...]) -> list[str]:
     """Return the paths that match a pattern, without regard to case: some file systems have none either."""
-    spec = pathspec.GitIgnoreSpec.from_lines(pattern.lower() for pattern in patterns)
-    return [path for path in paths if spec.match_file(path.lower())]
+    spec = pathspec.GitIgnoreSpec.from_lines(pattern.casefold() for pattern in patterns)
+    return [path for path in paths if spec.match_file(path.casefold())]
 
 
 def protected_paths(loaded: LoadedPolicy) -> tuple[str, ...]:
@@ -204,7 +208,7 @@ def protected_paths(loaded: LoadedPolicy) -> tuple[str, ...]:
 
 
 def _same(login: str, members: tuple[str, ...]) -> bool:
-    return login.lower() in {member.lower() for member in members}
+    return login.casefold() in {member.casefold() for member in members}
 
 
 def _either(parties: tuple[Party, ...]) -> str:

@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
+from json import dumps
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from bot.domain.errors import PolicyError
 from bot.policy.model import Policy
 
 MAX_BYTES = 64 * 1024
+MAX_DEPTH = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +32,22 @@ def load(text: str, source: str) -> LoadedPolicy:
     if not isinstance(document, CommentedMap):
         raise PolicyError(f"{source}:1:1: a policy is a mapping with the keys version and rules")
     try:
-        policy = Policy.model_validate(_plain(document))
+        policy = Policy.model_validate_json(dumps(_plain(document), default=str))
     except ValidationError as error:
         raise PolicyError(describe(error, document, source)) from None
-    if all(_is_empty(rule) for rule in policy.rules):
-        raise PolicyError(f"{source}:1:1: no rule requires anything, so everything would be permitted")
     return LoadedPolicy(policy, source, sha256(text.encode()).hexdigest())
 
 
 def parse_yaml(text: str, source: str) -> object:
-    """Parse YAML 1.2 with places kept; raises PolicyError (also for duplicate keys and oversized text)."""
+    """Parse YAML 1.2 with places kept; raises PolicyError.
+
+    Also for what can make a small text a huge or odd document: anchors, aliases, tags, duplicate keys, depth, size.
+    """
     if len(text.encode(errors="replace")) > MAX_BYTES:
         raise PolicyError(f"{source}: larger than {MAX_BYTES} bytes")
-    yaml = YAML(typ="rt")
     try:
-        document: object = yaml.load(text)
+        _check_events(text, source)
+        document: object = YAML(typ="rt").load(text)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
@@ -54,13 +58,24 @@ def parse_yaml(text: str, source: str) -> object:
     return document
 
 
+def _check_events(text: str, source: str) -> None:
+    depth = 0
+    for event in YAML(typ="rt").parse(text):
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        place = f"{source}:{event.start_mark.line + 1}:{event.start_mark.column + 1}"
+        if depth > MAX_DEPTH:
+            raise PolicyError(f"{place}: more than {MAX_DEPTH} levels deep")
+        if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+            raise PolicyError(f"{place}: anchors, aliases and tags are not accepted")
+
+
 def describe(error: ValidationError, document: object, source: str) -> str:
     """Say the first validation error with line and column."""
     first = error.errors(include_url=False)[0]
     path = first["loc"]
     line, column = _place(document, path)
     where = ".".join(str(part) for part in path) or "the file"
-    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+    message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
     return f"{source}:{line}:{column}: {where}: {message}"
 
 
@@ -83,8 +98,3 @@ def _plain(node: object) -> object:
     if isinstance(node, CommentedSeq):
         return [_plain(value) for value in node]
     return node
-
-
-def _is_empty(rule: object) -> bool:
-    requires = getattr(rule, "requires", None)
-    return requires is None or all(value is None for _, value in requires)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.domain.errors import Conflict, ForgeError, Unavailable
+from bot.domain.errors import Conflict, ForgeError, PatchRefused, Unavailable
 from bot.domain.facts import EffectDone, EffectFailed, EffectIntended, Fact, Handled, decode
 from bot.domain.run import Run, apply, extend, fold
 from bot.ports import Job, Ledger, RunRow, Time
@@ -145,8 +145,8 @@ class Performer:
         """Do it unless its outcome is known, and return its result.
 
         The verbs behind `do` can be said twice, so an effect that was intended and has no outcome is simply done again.
-        A forge that cannot answer (Unavailable) leaves it open for the next attempt; any other refusal is recorded as
-        its outcome and raised.
+        A forge that cannot answer (Unavailable) leaves it open for the next attempt; any other refusal, of the forge or
+        of a patch, is recorded as its outcome and raised.
         """
         known = book.effects.get(effect.key)
         if known is not None and known.startswith("done "):
@@ -158,8 +158,8 @@ class Performer:
             result = do()
         except Unavailable:
             raise
-        except ForgeError as error:
-            book.record(EffectFailed(effect.key, f"{type(error).__name__}: {error}"))
+        except (ForgeError, PatchRefused) as error:
+            book.record(EffectFailed(effect.key, f"{type(error).__name__}: {error}"[:1000]))
             raise
         text = "" if result is None else str(result)
         book.record(EffectDone(effect.key, text))

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from bot.domain import facts as f
 from bot.domain.envelope import Envelope
 from bot.domain.run import Run
-from bot.services.messages import code, headline, verdict_table
+from bot.services.messages import headline, verdict_table
+from bot.services.quoting import code
 
 HIDDEN = (f.EffectDone, f.Reported, f.Woken)
 MAX_ROWS = 25
+MAX_RULES = 20
 
 
 def why(run: Run, envelopes: list[Envelope]) -> str:
@@ -17,7 +19,7 @@ def why(run: Run, envelopes: list[Envelope]) -> str:
     cut = rows if len(rows) <= MAX_ROWS else [*rows[:5], f"- … {len(rows) - 20} more …", *rows[-15:]]
     parts = [headline(run), "", *cut]
     if run.judged is not None:
-        parts += ["", *verdict_table(run.judged)]
+        parts += ["", *verdict_table(run.judged, MAX_RULES)]
     return "\n".join(parts)
 
 
@@ -41,23 +43,23 @@ def tell(fact: f.Fact) -> str:
         case f.SourceStored(sha):
             return f"base commit {sha[:12]} stored for the agent"
         case f.PlanDrafted(plan):
-            return f"plan drafted: {', '.join(task.title for task in plan.graph.tasks)}"
+            return f"plan drafted: {code(', '.join(task.title for task in plan.graph.tasks))}"
         case f.Planned(digest):
             return f"plan {digest[:12]} frozen"
         case f.PlanApproved(digest, by, role):
-            return f"plan {digest[:12]} approved by {code(by)} ({role})"
+            return f"plan {digest[:12]} approved by {code(by)} ({code(role)})"
         case f.TaskStarted(task, attempt):
-            return f"{task}: attempt {attempt} began"
+            return f"{code(task)}: attempt {attempt} began"
         case f.TaskDone(task):
-            return f"{task}: patch found and proven"
+            return f"{code(task)}: patch found and proven"
         case f.TaskFailed(task, _, why_code, reason):
-            return f"{task}: {why_code}: {code(reason)}"
+            return f"{code(task)}: {code(why_code)}: {code(reason)}"
         case f.PatchRefused(task, reason):
-            return f"{task}: patch refused: {code(reason)}"
+            return f"{code(task)}: patch refused: {code(reason)}"
         case f.ToolRefused(task, tool, reason):
-            return f"{task}: tool {code(tool)} refused: {code(reason)}"
+            return f"{code(task)}: tool {code(tool)} refused: {code(reason)}"
         case f.ModelUsed(task, vendor, model):
-            return f"{task}: asked {code(f'{vendor}/{model}')}"
+            return f"{code(task)}: asked {code(f'{vendor}/{model}')}"
         case f.EffectIntended(_, kind, target):
             return f"will {kind}: {code(target)}"
         case f.EffectFailed(key, reason):
@@ -81,11 +83,11 @@ def tell(fact: f.Fact) -> str:
         case f.Retried(by):
             return f"retry asked by {code(by)}"
         case f.Failed(why_code, reason):
-            return f"ended: {why_code}: {code(reason)}"
+            return f"ended: {code(why_code)}: {code(reason)}"
         case f.Received(delivery, name):
             return f"delivery {code(delivery)} ({code(name)})"
         case f.Handled(_, outcome, reason):
-            return f"{outcome}: {reason}"
+            return f"{outcome}: {code(reason)}"
         case f.EffectDone(key) | f.Reported(_, key):
             return f"{code(key)} done"
         case f.Woken(cause):

@@ -1,13 +1,17 @@
 """All the words that the bot says, as pure functions of values.
 
-Text that people or programs wrote goes through `code` or `block`, so that it can form no image, link, mention, HTML,
-closing keyword or command.
+Text that people or programs wrote goes through `bot.services.quoting`, so that it can form no image, link, mention,
+HTML, closing keyword or command. That is all text but our own words and numbers: names of checks and paths, titles of
+tasks and the evidence of the agent zone included.
 """
+
+import re
 
 from bot.domain.change import GateReport
 from bot.domain.commands import VERBS, Unknown
-from bot.domain.facts import Judged
+from bot.domain.facts import Judged, TaskDone
 from bot.domain.run import Run
+from bot.services.quoting import block, code, plain
 
 HELP = {
     "fix": "do the work for this issue and open a change",
@@ -21,24 +25,9 @@ HELP = {
 FOOTER = "`/agent why` · `/agent stop` · `/agent help`"
 MARKS = {"pass": "✅ pass", "pending": "⏳ waiting", "fail": "❌ fail"}
 MAX_TITLE = 72
-
-
-def code(text: str, limit: int = 200) -> str:
-    """Show one line of foreign text as a code span that nothing in it can end."""
-    line = " ".join(text.split())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
-    line = line.replace("`", "ˋ").replace("|", "¦")
-    return f"`{line or ' '}`"
-
-
-def block(text: str, lines: int = 30, width: int = 300) -> str:
-    """Show foreign text as a fenced block that nothing in it can end, cut in the middle past `lines` lines."""
-    rows = [row[:width] for row in text.splitlines()]
-    if len(rows) > lines:
-        half = lines // 2
-        rows = [*rows[:half], f"… {len(rows) - 2 * half} lines left out …", *rows[-half:]]
-    body = "\n".join(rows).replace("```", "ˋˋˋ")
-    return f"```text\n{body}\n```"
+MAX_RULES = 40
+MAX_LOST = 3
+MAX_EVIDENCE = 20
 
 
 def status(run: Run) -> str:
@@ -61,6 +50,8 @@ def headline(run: Run) -> str:
             return "**Merged.** Closing the issue."
         case "failed":
             assert run.failed is not None
+            if run.merged is not None:
+                return f"**Merged,** but the issue could not be closed: {code(run.failed.reason)}. Close it by hand."
             return f"**Not solved.** {code(run.failed.reason)}. Next: {_advice(run)}"
         case "stopped":
             assert run.stopped is not None
@@ -109,7 +100,7 @@ def _gate_headline(run: Run) -> str:
     first = next((row for row in run.judged.rules if row[1] == "fail"), None) or next(
         (row for row in run.judged.rules if row[1] == "pending"), ("", "", "the gate")
     )
-    return f"**{word}: change #{number}** — {first[0]}: {first[2]}."
+    return f"**{word}: change #{number}** — {code(first[0])}: {code(first[2])}."
 
 
 def checklist(run: Run) -> list[str]:
@@ -120,9 +111,8 @@ def checklist(run: Run) -> list[str]:
         who = f" by {code(run.plan_approval.by)}" if run.plan_approval is not None else ""
         rows.append(_tick(run.plan_is_approved, f"Plan approved{who}"))
     if solution is not None:
-        evidence = solution.evidence
-        proof = f"tests {evidence.get('test_before', 'unknown')} before, {evidence.get('test_after', 'unknown')} after"
-        rows.append(_tick(True, f"Fix found: {proof}"))
+        before, after = _proof(solution, "test_before"), _proof(solution, "test_after")
+        rows.append(_tick(True, f"Fix found: tests {before} before, {after} after"))
     else:
         rows.append(_tick(False, "Fix found"))
     rows.append(_tick(published is not None, f"Change #{published.number} opened" if published else "Change opened"))
@@ -141,8 +131,8 @@ def _tick(done: bool, text: str) -> str:
 def _details(run: Run) -> list[str]:
     rows: list[str] = []
     if run.planned is not None:
-        rows += [f"- {task.title} (at most {task.seconds:.0f} s)" for task in run.planned.plan.graph.tasks]
-    for lost in run.lost.values():
+        rows += [f"- {code(task.title)} (at most {task.seconds:.0f} s)" for task in run.planned.plan.graph.tasks]
+    for lost in list(run.lost.values())[-MAX_LOST:]:
         rows += ["", f"{code(lost.task)} brought nothing:", block(lost.reason)]
     if run.judged is not None:
         rows += ["", *verdict_table(run.judged)]
@@ -161,17 +151,16 @@ def _cost(run: Run) -> str:
     return f"{len(run.used)} model calls, {tokens} tokens, {money}"
 
 
-def verdict_table(judged: Judged) -> list[str]:
-    """The verdict as a table: rule, state, why."""
+def verdict_table(judged: Judged, limit: int = MAX_RULES) -> list[str]:
+    """The verdict as a table: rule, state, why; past `limit` rules those that hold are left out first."""
+    rules = list(judged.rules)
+    if len(rules) > limit:
+        rules = sorted(rules, key=lambda rule: (rule[1] != "fail", rule[1] == "pass"))[:limit]
     rows = ["| rule | state | why |", "|---|---|---|"]
-    for name, state, reason in judged.rules:
-        rows.append(f"| {_cell(name)} | {MARKS.get(state, state)} | {_cell(reason)} |")
-    return rows
-
-
-def _cell(text: str) -> str:
-    safe = " ".join(text.split()).replace("|", "¦").replace("<", "‹").replace(">", "›").replace("@", "(at)")
-    return safe.replace("[", "(").replace("]", ")").replace("!(", "(")[:300]
+    for name, state, reason in rules:
+        rows.append(f"| {code(name, 100)} | {MARKS.get(state, state)} | {code(reason, 300)} |")
+    left = len(judged.rules) - len(rules)
+    return [*rows, f"| … | | {left} more rules |"] if left else rows
 
 
 def gate(judged: Judged, policy: str) -> GateReport:
@@ -182,15 +171,12 @@ def gate(judged: Judged, policy: str) -> GateReport:
     lines = [*verdict_table(judged), "", f"Policy {code(policy)}, digest {code(judged.policy[:12])}."]
     state = states[judged.state]
     assert state in {"success", "pending", "failure"}
-    return GateReport(state, _cell(title)[:120], "\n".join(lines))  # type: ignore[arg-type]
+    return GateReport(state, plain(title, 120), "\n".join(lines))  # type: ignore[arg-type]
 
 
 def change_title(run: Run) -> str:
     """The title of the change: the issue's title as one plain line."""
-    title = " ".join(run.intent.title.split())
-    plain = "".join(char for char in title if char.isprintable() and char not in "`<>@#[]!|*_")
-    short = plain if len(plain) <= MAX_TITLE else plain[: MAX_TITLE - 1].rstrip() + "…"
-    return f"Fix: {short.strip() or 'the reported problem'}"
+    return f"Fix: {plain(run.intent.title, MAX_TITLE).strip() or 'the reported problem'}"
 
 
 def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
@@ -199,21 +185,22 @@ def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
     assert solution is not None
     assert run.planned is not None
     evidence = solution.evidence
-    command, seconds = code(str(evidence.get("command", "pytest"))), evidence.get("seconds", "?")
+    before, after = _proof(solution, "test_before"), _proof(solution, "test_after")
+    command, seconds = code(str(evidence.get("command", "pytest"))), _proof(solution, "seconds")
     shown = ", ".join(code(path) for path in files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
     lines = [
         f"**Why:** #{run.intent.issue}, asked by {code(run.intent.requester)}.",
         "",
         f"**What:** {shown}: {added} lines added, {removed} removed.",
         "",
-        f"**Proof:** tests {evidence.get('test_before')} before and {evidence.get('test_after')} after:",
+        f"**Proof:** tests {before} before and {after} after:",
         f"{command}, {seconds} s, in a sandbox with no network.",
         "",
         "**Risk and rollback:** nothing but these files changes; revert the merged commit to undo it.",
         "",
         "<details><summary>How it was found</summary>",
         "",
-        *[f"- {key}: {code(str(value))}" for key, value in sorted(evidence.items())],
+        *[f"- {code(key, 40)}: {code(str(value))}" for key, value in sorted(evidence.items())[:MAX_EVIDENCE]],
         f"- plan: {code(run.planned.digest)}",
         "",
         "</details>",
@@ -223,13 +210,25 @@ def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
     return "\n".join(lines)
 
 
+def _proof(solution: TaskDone, key: str) -> str:
+    """Show one piece of evidence: a number or one of our own words as it is, anything else quoted."""
+    value = solution.evidence.get(key, "unknown")
+    known = isinstance(value, int | float) or value in {"passed", "failed", "unknown"}
+    return str(value) if known else code(str(value))
+
+
 def trailers(run: Run, approved_by: tuple[str, ...] = ()) -> list[str]:
     """The git trailers that bind a commit to its run, plan, approvers and requester."""
     assert run.planned is not None
     rows = [f"Agent-Run: {run.id}", f"Agent-Plan: {run.planned.digest}"]
-    rows += [f"Approved-By: {who}" for who in approved_by]
-    login = run.intent.requester
+    rows += [f"Approved-By: {_login(who)}" for who in approved_by]
+    login = _login(run.intent.requester)
     return [*rows, f"Co-authored-by: {login} <{login}@users.noreply.github.com>"]
+
+
+def _login(login: str) -> str:
+    """Return a login as a trailer takes it: it can neither begin a line nor end an address."""
+    return re.sub(r"[^\w.\[\]-]", "", login, flags=re.ASCII)[:100]
 
 
 def commit_message(run: Run, approved_by: tuple[str, ...] = ()) -> str:

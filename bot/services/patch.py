@@ -1,10 +1,13 @@
-"""Judge a patch as data: what comes out of a sandbox becomes a change only if every line of its header is in order.
+"""Judge a patch as data: what comes out of a sandbox becomes a change only if every line of it is in order.
 
-The form is git's extended unified diff (git-diff(1), "Generating patch text with -p").
+The form is git's extended unified diff (git-diff(1), "Generating patch text with -p"). The reader is stricter than git:
+git skips lines that it does not know and then takes any `---` and `+++` for a file of its own, so nothing is skipped.
 """
 
 import re
 from dataclasses import dataclass
+from typing import Literal
+from unicodedata import normalize
 
 from bot.domain.errors import PatchRefused
 from bot.policy.evaluate import protected
@@ -12,8 +15,13 @@ from bot.policy.evaluate import protected
 MAX_BYTES = 1_000_000
 MAX_FILES = 50
 PLAIN_MODES = {"100644", "100755"}
-HEADER = re.compile(r"diff --git a/(?P<old>.+) b/(?P<new>.+)")
-HUNK = re.compile(r"@@ -\d+(?:,(?P<old>\d+))? \+\d+(?:,(?P<new>\d+))? @@")
+NEVER = ("/.github/workflows/", ".agent.yml", ".gitmodules", ".gitattributes")
+"""Protected whatever the policy says: they configure the forge, the bot and git."""
+
+MODE = re.compile(r"(?:new file|deleted file|old|new) mode (?P<mode>.*)")
+INDEX = re.compile(r"index [0-9a-f]{4,64}\.\.[0-9a-f]{4,64}(?: (?P<mode>.*))?")
+HUNK = re.compile(r"@@ -[0-9]{1,9}(?:,(?P<old>[0-9]{1,9}))? \+[0-9]{1,9}(?:,(?P<new>[0-9]{1,9}))? @@")
+NO_END = "\\ No newline at end of file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,25 +35,33 @@ class PatchFacts:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads a diff line by line, counting what a hunk still owes, so that content is never taken for a header."""
+    """Reads a diff line by line, counting what a hunk still owes, so that content is never taken for a header.
+
+    `part` is the part of the present file's section that the next line belongs to: its header up to `---`, the line
+    `+++`, or hunks.
+    """
 
     files: list[str]
+    part: Literal["header", "new", "hunks"] = "header"
     added: int = 0
     removed: int = 0
     owed_old: int = 0
     owed_new: int = 0
+    ended: bool = False
 
     def read(self, line: str) -> None:
-        if self.owed_old > 0 or self.owed_new > 0:
+        if self.owed_old or self.owed_new:
             self._content(line)
-            return
-        hunk = HUNK.match(line)
-        if hunk is not None:
-            self.owed_old, self.owed_new = (int(hunk[side] or "1") for side in ("old", "new"))
+        elif not line:
+            self.ended = True
+        elif self.ended:
+            raise PatchRefused(f"something follows an empty line: {line[:80]!r}")
         elif line.startswith("diff --git "):
             self._file(line)
+        elif not self.files:
+            raise PatchRefused("the patch does not begin with a file header")
         else:
-            self._header(line)
+            {"header": self._header, "new": self._new, "hunks": self._hunk}[self.part](line)
 
     def _content(self, line: str) -> None:
         mark = line[:1]
@@ -55,40 +71,53 @@ class _Reader:
             self.removed, self.owed_old = self.removed + 1, self.owed_old - 1
         elif mark in {" ", ""}:
             self.owed_old, self.owed_new = self.owed_old - 1, self.owed_new - 1
-        elif mark != "\\":
-            raise PatchRefused(f"a line of a hunk begins with {mark!r}")
+        elif line != NO_END:
+            raise PatchRefused(f"a line of a hunk in {self.files[-1]} begins with {mark!r}")
+        if self.owed_old < 0 or self.owed_new < 0:
+            raise PatchRefused(f"a hunk in {self.files[-1]} holds other lines than it announces")
 
     def _file(self, line: str) -> None:
-        match = HEADER.fullmatch(line)
-        if match is None or match["old"] != match["new"]:
-            raise PatchRefused("a file is renamed, or its name cannot be read; only plain paths are accepted")
-        self.files.append(_path(match["new"]))
+        names = line.removeprefix("diff --git ")
+        half = len(names) // 2
+        old, new = names[:half], names[half + 1 :]
+        if names[half : half + 1] != " " or (old[:2], new[:2]) != ("a/", "b/") or old[2:] != new[2:]:
+            raise PatchRefused(
+                f"a file is renamed, or its name cannot be read; only plain paths are accepted: {names[:200]!r}"
+            )
+        self.files.append(_path(new[2:]))
+        self.part = "header"
 
     def _header(self, line: str) -> None:
-        word, _, rest = line.partition(" ")
-        if line.startswith(("new file mode ", "deleted file mode ", "old mode ", "new mode ")):
-            mode = line.rsplit(" ", 1)[1]
-            if mode not in PLAIN_MODES:
-                raise PatchRefused(f"mode {mode} in {self._here()}: only plain files are accepted, no links or modules")
+        here = self.files[-1]
+        stated = MODE.fullmatch(line) or INDEX.fullmatch(line)
+        if stated is not None:
+            if stated["mode"] not in {None, *PLAIN_MODES}:
+                mode = stated["mode"][:40]
+                raise PatchRefused(f"mode {mode} in {here}: only plain files are accepted, no links or modules")
         elif line.startswith(("GIT binary patch", "Binary files")):
-            raise PatchRefused(f"{self._here()} is binary; only text is accepted")
+            raise PatchRefused(f"{here} is binary; only text is accepted")
         elif line.startswith(("rename ", "copy ", "similarity ", "dissimilarity ")):
-            raise PatchRefused(f"{self._here()} is renamed or copied; say it as a new and a deleted file")
-        elif word == "index" and rest.endswith(" 120000"):
-            raise PatchRefused(f"{self._here()} is a symbolic link")
-        elif word in {"---", "+++"}:
-            self._name(rest.split("\t")[0])
-        elif word != "index" and line.strip() and not line.startswith("\\"):
-            raise PatchRefused(f"a line of the header is not understood: {line[:80]!r}")
+            raise PatchRefused(f"{here} is renamed or copied; say it as a new and a deleted file")
+        else:
+            self._name(line, "--- a/")
+            self.part = "new"
 
-    def _name(self, name: str) -> None:
-        if name != "/dev/null" and name[2:] != self._here():
-            raise PatchRefused(f"the header names {self._here()} and then {name[:200]}")
+    def _new(self, line: str) -> None:
+        self._name(line, "+++ b/")
+        self.part = "hunks"
 
-    def _here(self) -> str:
-        if not self.files:
-            raise PatchRefused("the patch does not begin with a file header")
-        return self.files[-1]
+    def _name(self, line: str, prefix: str) -> None:
+        here = self.files[-1]
+        if line.removesuffix("\t") not in {f"{prefix}{here}", f"{prefix[:4]}/dev/null"}:
+            raise PatchRefused(f"a line of the header of {here} is not understood, or names another: {line[:200]!r}")
+
+    def _hunk(self, line: str) -> None:
+        if line == NO_END:
+            return
+        hunk = HUNK.match(line)
+        if hunk is None:
+            raise PatchRefused(f"a line between the hunks of {self.files[-1]} is not understood: {line[:80]!r}")
+        self.owed_old, self.owed_new = (int(hunk[side] or "1") for side in ("old", "new"))
 
 
 def examine(patch: bytes, patterns: tuple[str, ...], *, max_bytes: int = MAX_BYTES) -> PatchFacts:
@@ -101,27 +130,33 @@ def examine(patch: bytes, patterns: tuple[str, ...], *, max_bytes: int = MAX_BYT
         raise PatchRefused("the patch is empty")
     if len(patch) > max_bytes:
         raise PatchRefused(f"the patch has {len(patch)} bytes; at most {max_bytes} are accepted")
-    try:
-        text = patch.decode()
-    except UnicodeDecodeError:
-        raise PatchRefused("the patch is not UTF-8 text") from None
     reader = _Reader([])
-    for line in text.removesuffix("\n").split("\n"):
+    for line in _text(patch).removesuffix("\n").split("\n"):
         reader.read(line)
-    if reader.owed_old > 0 or reader.owed_new > 0:
+    if reader.owed_old or reader.owed_new:
         raise PatchRefused("the patch is cut short")
     files = tuple(reader.files)
     _files(files, patterns)
     return PatchFacts(files, reader.added, reader.removed)
 
 
+def _text(patch: bytes) -> str:
+    try:
+        text = patch.decode()
+    except UnicodeDecodeError:
+        raise PatchRefused("the patch is not UTF-8 text") from None
+    if "\0" in text:
+        raise PatchRefused("the patch holds a NUL; only text is accepted")
+    return text
+
+
 def _files(files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
     if len(files) > MAX_FILES:
         raise PatchRefused(f"the patch touches {len(files)} files; at most {MAX_FILES} are accepted")
-    folded = [path.casefold() for path in files]
+    folded = [normalize("NFC", path).casefold() for path in files]
     if len(set(folded)) != len(folded):
         raise PatchRefused("one file occurs twice in the patch")
-    hits = protected(patterns, files)
+    hits = protected((*NEVER, *patterns), files)
     if hits:
         raise PatchRefused(f"{hits[0]} is protected: a person must change it")
 
@@ -129,8 +164,10 @@ def _files(files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
 def _path(path: str) -> str:
     parts = path.split("/")
     odd = any(part in {"", ".", ".."} or part.strip() != part or part.endswith(".") for part in parts)
-    if odd or not path.isprintable() or any(char in path for char in '"\\:*?<>|') or len(path.encode()) > 400:
+    long = len(path.encode()) > 400 or any(len(part.encode()) > 255 for part in parts)
+    if odd or long or not path.isprintable() or any(char in path for char in '"\\:*?<>|'):
         raise PatchRefused(f"the path {path[:200]!r} is not a plain one")
-    if any(part.casefold() in {".git", "git~1"} for part in parts):
+    # "~1" makes the short names that NTFS gives to .git and its kin.
+    if any(part.casefold() == ".git" or re.search(r"~[0-9]", part) for part in parts):
         raise PatchRefused(f"{path[:200]} belongs to git itself")
     return path

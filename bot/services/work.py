@@ -10,6 +10,7 @@ from bot.ports import Job, Jobs, Lease, Queue, Time
 DEAD_AFTER = 5
 PATIENT_DEAD_AFTER = 500
 LONGEST_WAIT = 300.0
+LONGEST_RETRY_AFTER = 7200.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Runner:
         lease = self.jobs.claim(name, key, seconds=self.seconds)
         if lease is None:
             return
+        if lease.attempt > PATIENT_DEAD_AFTER:
+            # Nobody called `fail` for a worker that the job itself killed, so it would be taken over for ever.
+            self._failed(lease, f"{lease.attempt} attempts brought nothing", None, PATIENT_DEAD_AFTER, buried)
+            return
         try:
             with _Heartbeat(self, lease):
                 done = work(lambda: self.jobs.renew(lease, seconds=self.seconds))
@@ -79,10 +84,21 @@ class Runner:
         dead_after: int,
         buried: Callable[[str], Sequence[Job]],
     ) -> None:
-        pause = min(retry_after if retry_after is not None else 2.0 ** min(lease.attempt, 6), LONGEST_WAIT)
+        pause = 2.0 ** min(lease.attempt, 6)
+        if retry_after is not None:
+            pause = min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
         if self.jobs.fail(lease, reason[:1000], retry_at=self.time.now() + pause, dead_after=dead_after):
             self.log("dead", job=lease.name, key=lease.key, reason=reason)
+            self._bury(lease, reason, buried)
+
+    def _bury(self, lease: Lease, reason: str, buried: Callable[[str], Sequence[Job]]) -> None:
+        """Record the end of a dead job; where even that fails, the job lives again later, so that it is not lost."""
+        try:
             self.queue.send(buried(reason))
+        except Exception as error:  # noqa: BLE001 - the border, as above
+            self.log("not buried", job=lease.name, key=lease.key, error=f"{type(error).__name__}: {error}")
+            job = Job(lease.name, lease.key, due=self.time.now() + LONGEST_WAIT)  # type: ignore[arg-type]
+            self.jobs.wish([job])
 
 
 class _Heartbeat:
