@@ -56,12 +56,16 @@ def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) 
     return _report(auditor, problem, running.hexdigest())
 
 
-def verify_database(database: Database, verify: chain.Verify) -> audit.Report:
-    """Verify the database itself: every envelope, the signed heads, the register of streams and the stored bodies."""
+def verify_database(database: Database, verify: chain.Verify, since: Path | None = None) -> audit.Report:
+    """Verify the database itself: every envelope, the signed heads, the register of streams and the stored bodies.
+
+    `since` is an earlier export that the database must hold and go on from. Raises OSError where it cannot be read.
+    """
+    before = _anchor(since, verify)
     auditor, running = audit.Auditor(verify), sha256()
     try:
         with database.snapshot() as connection:
-            auditor = audit.Auditor(verify, _ends(connection))
+            auditor = audit.Auditor(verify, _ends(connection), before)
             problem = (
                 _see_all(connection, auditor, running.update)
                 or _checkpoints(connection, auditor, verify)
@@ -139,18 +143,35 @@ def _bodies(connection: Connection, auditor: audit.Auditor) -> audit.Problem | N
     return None
 
 
-def verify_file(path: Path, trusted: KeyRing | None) -> audit.Report:
+def verify_file(path: Path, trusted: KeyRing | None, since: Path | None = None) -> audit.Report:
     """Verify an export with the trusted keys, or else with those that its seal declares; raises OSError.
 
     Self-declared keys show that nobody without one of these keys changed the file, but not whose keys they are.
+    `since` is an earlier export that this one must hold and go on from.
     """
+    last = _last_line(path)
+    verify = trusted.verify if trusted else _declared(last)
+    before = _anchor(since, verify)
+    with path.open("rb") as file:
+        return audit.verify_lines(_lines(file), verify, "installation" if trusted else "self-declared", last, before)
+
+
+def _anchor(since: Path | None, verify: chain.Verify) -> audit.Ends | None:
+    """Return the ends in an earlier export's seal; only that last line is needed. Raises LedgerError."""
+    if since is None:
+        return None
+    ends = audit.sealed_ends(audit.read_seal(_last_line(since)), verify)
+    if ends is None:
+        raise LedgerError(f"the last line of {since} is no seal that one of the known keys signed")
+    return ends
+
+
+def _last_line(path: Path) -> bytes:
     last = b""
     with path.open("rb") as file:
         for line in _lines(file):
             last = line
-        file.seek(0)
-        verify = trusted.verify if trusted else _declared(last)
-        return audit.verify_lines(_lines(file), verify, "installation" if trusted else "self-declared", last)
+    return last
 
 
 def _declared(last: bytes) -> chain.Verify:

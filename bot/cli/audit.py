@@ -50,12 +50,16 @@ def export(
 def verify(
     file: Annotated[Path | None, typer.Argument(help="An export; without it, the installation's own database.")] = None,
     keys: Annotated[Path | None, typer.Option(help="Directory of trusted public keys (ZONE.pub).")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="An earlier export (or its last line) to be held and gone on from.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify an export, or the installation's own database: chain, signatures, rights, effects and deliveries.
 
     Without --keys an export is checked with the public keys that its seal declares. That shows that nobody without one
-    of those keys has changed it, but not whose keys they are.
+    of those keys has changed it, but not whose keys they are. With --since, a ledger that was put back or cut by
+    somebody who holds keys is found too.
 
     Example: journeyman audit verify ledger.jsonl --keys /srv/journeyman/keys
 
@@ -66,20 +70,20 @@ def verify(
     except ConfigError as error:
         _refuse(str(error))
     try:
-        report = _verify_own(trusted) if file is None else verify_file(file, trusted)
+        report = _verify_own(trusted, since) if file is None else verify_file(file, trusted, since)
     except OSError as error:
-        _refuse(f"{file} cannot be read: {error.strerror}")
+        _refuse(f"{error.filename or file} cannot be read: {error.strerror}")
     except LedgerError as error:
         _refuse(str(error))
     _tell(report, "ok", as_json=as_json)
 
 
-def _verify_own(trusted: KeyRing | None) -> Report:
+def _verify_own(trusted: KeyRing | None, since: Path | None) -> Report:
     from bot.bootstrap import open_ledger  # as above
 
     database, keys = open_ledger()
     try:
-        return verify_database(database, (trusted or keys).verify)
+        return verify_database(database, (trusted or keys).verify, since)
     finally:
         database.close()
 

@@ -85,12 +85,14 @@ class _Stream:
 class Auditor:
     """Sees every envelope of a ledger in the order of stream and version, and remembers no more than it must.
 
-    With `ends` known, a missing line is noticed where it is missing.
+    With `ends` known, a missing line is noticed where it is missing. `since` are the ends of an earlier export, which
+    this ledger must hold and go on from.
     """
 
-    def __init__(self, verify: chain.Verify, ends: Ends | None = None) -> None:
+    def __init__(self, verify: chain.Verify, ends: Ends | None = None, since: Ends | None = None) -> None:
         self._verify = verify
         self._ends = ends
+        self._since = dict(since.heads) if since else {}
         self._order = iter(sorted(ends.heads) if ends else ())
         self._now: _Stream | None = None
         self._ids: set[bytes] = set()
@@ -122,6 +124,9 @@ class Auditor:
         self._leave()
         if missing:
             return missing
+        for name, (version, _) in sorted(self._since.items()):
+            line = self.lines.get(name, self.count)
+            return Problem(line, name, version, "it is missing: the earlier export has it")
         unknown = [where for delivery, where in self._handled.items() if delivery not in self.received]
         return min(unknown, key=lambda problem: problem.line, default=None)
 
@@ -170,6 +175,11 @@ class Auditor:
             self._now = _Stream(envelope.stream, envelope)
         self._now.last = envelope
         self.lines[envelope.stream] = self.count
+        version, hash_ = self._since.get(envelope.stream, (0, ""))
+        if envelope.version == version:
+            del self._since[envelope.stream]
+            if envelope.hash != hash_:
+                return "it is not the one of the earlier export"
         return None
 
     def _leave(self) -> None:
@@ -321,12 +331,14 @@ def sealed_ends(seal: Mapping[str, object] | None, verify: chain.Verify) -> Ends
     return Ends("the seal", ends)
 
 
-def verify_lines(lines: Iterable[bytes], verify: chain.Verify, trust: Trust, last: bytes = b"") -> Report:
+def verify_lines(
+    lines: Iterable[bytes], verify: chain.Verify, trust: Trust, last: bytes = b"", since: Ends | None = None
+) -> Report:
     """Verify an export, line by line, up to the first that is wrong.
 
     `last` is the last line, read ahead: with the seal known, a missing line is named where it is missing.
     """
-    auditor = Auditor(verify, sealed_ends(read_seal(last), verify))
+    auditor = Auditor(verify, sealed_ends(read_seal(last), verify), since)
     running, sealed, number = sha256(), False, 0
     problem: Problem | None = None
     for number, line in enumerate(lines, start=1):

@@ -136,6 +136,31 @@ def test_the_keys_of_somebody_else_do_not_verify_an_export(specimen: Specimen, t
     assert "signature is not by the key" in report.problem.what
 
 
+def test_a_ledger_must_hold_and_go_on_from_an_earlier_export(rig: Rig, tmp_path: Path) -> None:
+    broker, ring = rig.keys_of(Zone.BROKER), KeyRing(load_public(rig.keys))
+    old, seal, new, other = (tmp_path / name for name in ("old", "seal", "new", "other"))
+    rig.ledger().append("run-1", [Woken("a"), Woken("b")], expect=0, cause="c")
+    export_ledger(rig.database, broker, rig.time, old)
+    seal.write_bytes(old.read_bytes().splitlines(keepends=True)[-1])
+    rig.ledger().append("run-1", [Woken("c")], expect=2, cause="c")
+    export_ledger(rig.database, broker, rig.time, new)
+    assert verify_database(rig.database, ring.verify, seal).ok
+    assert verify_file(new, ring, old).ok
+    assert verify_file(new, None, seal).ok
+    lost = verify_file(old, ring, new).problem  # as after somebody put an old copy back
+    assert lost is not None
+    assert (lost.stream, lost.version, lost.what) == ("run-1", 3, "it is missing: the earlier export has it")
+    with pytest.raises(LedgerError, match="no seal that one of the known keys signed"):
+        verify_database(rig.database, KeyRing({}).verify, seal)
+    with installation("sqlite", tmp_path / "another") as twin:  # somebody who holds all the keys writes another story
+        shutil.copytree(rig.keys, twin.keys, dirs_exist_ok=True)
+        twin.ledger().append("run-1", [Woken("a"), Woken("forged"), Woken("c")], expect=0, cause="c")
+        assert export_ledger(twin.database, twin.keys_of(Zone.BROKER), twin.time, other).ok
+    changed = verify_file(other, ring, old).problem
+    assert changed is not None
+    assert (changed.line, changed.version, changed.what) == (2, 2, "it is not the one of the earlier export")
+
+
 # --- exports that somebody changed ----------------------------------------------------------------------------------
 Lines = list[bytes]
 Change = Callable[[random.Random, Specimen, Lines], int]
