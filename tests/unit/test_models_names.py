@@ -22,8 +22,10 @@ def test_a_model_may_use_our_own_spelling() -> None:
     assert ToolNames(["files.read"]).from_wire("files.read") == "files.read"
 
 
-def test_an_unknown_name_comes_back_as_it_is() -> None:
-    assert ToolNames(["files.read"]).from_wire("forge__merge") == "forge__merge"
+def test_an_unknown_name_comes_back_in_our_spelling() -> None:
+    names = ToolNames(["files.read"])
+    assert names.from_wire("forge__merge") == names.from_wire("forge.merge") == "forge.merge"
+    assert names.from_wire("merge_pr") == "merge_pr"
 
 
 def test_a_collision_is_resolved_for_the_plain_name() -> None:

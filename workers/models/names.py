@@ -43,5 +43,5 @@ class ToolNames:
         return self._wire[name]
 
     def from_wire(self, wire: str) -> str:
-        """Return our name for what a model called; an unknown name comes back as it is, for the tool box to refuse."""
-        return self._ours.get(wire, wire)
+        """Return our name for what a model called; an unknown name in our spelling, for the tool box to refuse."""
+        return self._ours.get(wire, wire.replace("__", "."))
