@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from bot.devforge import admin, githttp, pages, slack
-from bot.devforge.call import Problem, answer, bearer, with_etag
+from bot.devforge import admin, forms, githttp, pages, slack
+from bot.devforge.call import Problem, answer, with_etag
 from bot.devforge.faults import Fault
-from bot.devforge.limits import budget, write_headers
+from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
 from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
@@ -33,7 +33,7 @@ def create_app(world: World, sender: Sender, control: admin.Control, observers: 
     api = Blueprint("api", __name__, url_prefix="/api/v3")
     for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
-    for room in (api, githttp.room, slack.room, admin.room, pages.room):
+    for room in (api, githttp.room, slack.room, admin.room, pages.room, forms.room):
         app.register_blueprint(room)
     app.register_error_handler(Problem, lambda problem: problem.response())
     app.register_error_handler(HTTPException, _http_error)
@@ -89,7 +89,7 @@ def _before(world: World) -> Response | None:
         return fault_answer(fault)
     if _is_api():
         cost = 0 if request.path.endswith("/rate_limit") else 1
-        g.rate = budget(world, bearer() or request.remote_addr or "", spend=cost)
+        g.rate = budget(world, caller(world), spend=cost)
         if cost and g.rate.exhausted:
             return Problem(403, "API rate limit exceeded.").response()
     return None
@@ -97,7 +97,14 @@ def _before(world: World) -> Response | None:
 
 def fault_answer(fault: Fault) -> Response:
     """Write the error of a fault the way GitHub words it."""
-    words = {401: "Bad credentials", 403: "Forbidden", 404: "Not Found", 409: "Conflict", 422: "Validation Failed"}
+    words = {
+        401: "Bad credentials",
+        403: "Forbidden",
+        404: "Not Found",
+        409: "Conflict",
+        422: "Validation Failed",
+        429: "Too Many Requests",
+    }
     message = words.get(fault.status, "Server Error")
     if fault.status in (403, 429) and fault.retry_after is not None:
         message = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."

@@ -149,7 +149,7 @@ def bearer() -> str | None:
         return None
     if request.authorization.type in ("bearer", "token"):
         return request.authorization.token or ""
-    return request.authorization.password or ""
+    return request.authorization.password or request.authorization.username or ""
 
 
 Handler = Callable[..., Response]

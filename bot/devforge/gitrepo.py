@@ -4,10 +4,10 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+
+from bot.devforge.gitvalues import Commit, Entry, FileDiff, Person, read_entry, read_person, read_raw
 
 _DEADLINE = 60.0
 _CONFIG = """[safe]
@@ -37,55 +37,6 @@ _CONFIG = """[safe]
 
 class GitFailed(Exception):
     """A git command failed; the message is git's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Who wrote or committed something; `at` is in seconds since the epoch."""
-
-    name: str
-    email: str
-    at: float
-
-    @property
-    def line(self) -> str:
-        return f"{int(self.at)} +0000"
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit as git stores it."""
-
-    sha: str
-    tree: str
-    parents: tuple[str, ...]
-    author: Person
-    committer: Person
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a tree; `size` is None for anything but a blob."""
-
-    mode: str
-    kind: str
-    sha: str
-    size: int | None
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class FileDiff:
-    """What happened to one file between two trees; `patch` is empty for binary files."""
-
-    path: str
-    before: str | None
-    status: str
-    sha: str
-    additions: int
-    deletions: int
-    patch: str
 
 
 def clean_env(home: Path) -> dict[str, str]:
@@ -156,7 +107,7 @@ class GitRepo:
         """Return the id that a branch, tag, `refs/...` or id names, or None."""
         if not name or name.startswith("-") or any(c in name for c in " \t\n:^~@{}?*[\\"):
             return None
-        for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", name):
+        for candidate in (f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}", name):
             try:
                 return self.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{candidate}^{{{kind}}}")
             except GitFailed:
@@ -183,7 +134,7 @@ class GitRepo:
         fields = [line.split(" ", 1) for line in head.splitlines() if not line.startswith(" ")]
         one = {key: value for key, value in fields if key != "parent"}
         parents = tuple(value for key, value in fields if key == "parent")
-        return Commit(sha, one["tree"], parents, _person(one["author"]), _person(one["committer"]), message)
+        return Commit(sha, one["tree"], parents, read_person(one["author"]), read_person(one["committer"]), message)
 
     def log(self, include: str, exclude: str | None = None, *, limit: int = 250, path: str = "") -> list[Commit]:
         """Return commits reachable from `include` and not from `exclude`, newest first."""
@@ -197,7 +148,7 @@ class GitRepo:
         flags = ["-r", "-t"] if recursive else []
         where = f"{sha}:{path}" if path else sha
         out = self.run("ls-tree", "-z", "-l", *flags, "--end-of-options", where)
-        return [_entry(line) for line in out.decode(errors="replace").split("\0") if line]
+        return [read_entry(line) for line in out.decode(errors="replace").split("\0") if line]
 
     def blob(self, sha: str) -> bytes:
         """Return the bytes of a blob."""
@@ -206,7 +157,7 @@ class GitRepo:
     def entry(self, commit: str, path: str) -> Entry | None:
         """Return the entry at a path in a commit, or None."""
         out = self.run("ls-tree", "-z", "-l", commit, "--", path).decode(errors="replace")
-        found = [_entry(line) for line in out.split("\0") if line]
+        found = [read_entry(line) for line in out.split("\0") if line]
         return found[0] if found and found[0].path == path else None
 
     def _merge_base(self, one: str, other: str) -> str | None:
@@ -223,7 +174,7 @@ class GitRepo:
     def _diff(self, old: str, new: str) -> tuple[FileDiff, ...]:
         """Return what changed from one commit or tree to another, per file."""
         names = self.run("diff-tree", "-r", "-z", "-M", "--raw", "--no-abbrev", old, new).decode(errors="replace")
-        return tuple(self._file_diff(old, new, row) for row in _raw_rows(names))
+        return tuple(self._file_diff(old, new, row) for row in read_raw(names))
 
     def _file_diff(self, old: str, new: str, row: tuple[str, str, str | None, str]) -> FileDiff:
         status, sha, before, path = row
@@ -317,38 +268,3 @@ class GitRepo:
             self.run(f"--work-tree={target}", "checkout-index", "--all", "--force", f"--prefix={target}/", env=env)
         finally:
             index.unlink(missing_ok=True)
-
-
-def _person(line: str) -> Person:
-    name, _, rest = line.partition(" <")
-    email, _, when = rest.partition("> ")
-    seconds = when.split(" ")[0]
-    return Person(name, email, float(seconds) if seconds.isdigit() else 0.0)
-
-
-def _entry(line: str) -> Entry:
-    meta, _, path = line.partition("\t")
-    mode, kind, sha, size = meta.split()
-    return Entry(mode, kind, sha, None if size == "-" else int(size), path)
-
-
-_STATUS = {"A": "added", "D": "removed", "M": "modified", "R": "renamed", "T": "changed", "C": "copied"}
-
-
-def _raw_rows(text: str) -> list[tuple[str, str, str | None, str]]:
-    """Read `diff-tree --raw -z`: (status, blob, path before a rename, path) per file."""
-    parts = iter(part for part in text.split("\0") if part)
-    rows: list[tuple[str, str, str | None, str]] = []
-    for meta in parts:
-        _, _, old, new, letter = meta.split(" ")
-        path = next(parts)
-        before = None
-        if letter[0] in "RC":
-            before, path = path, next(parts)
-        rows.append((_STATUS.get(letter[0], "changed"), old if letter[0] == "D" else new, before, path))
-    return rows
-
-
-def stamp(at: float) -> str:
-    """Write a time as GitHub does, such as 2026-01-31T09:00:00Z."""
-    return datetime.fromtimestamp(int(at), tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

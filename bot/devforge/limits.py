@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from flask import Response
+from flask import Response, request
 
+from bot.devforge.call import bearer
 from bot.devforge.world import World
 
 _HOUR = 3600
@@ -24,6 +25,12 @@ class Budget:
     @property
     def exhausted(self) -> bool:
         return self.used > self.limit
+
+
+def caller(world: World) -> str:
+    """Return what the limit is counted by: a token that is known, or the address."""
+    value = bearer()
+    return value if value and value in world.tokens else request.remote_addr or ""
 
 
 def budget(world: World, key: str, *, spend: int) -> Budget:

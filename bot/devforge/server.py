@@ -122,7 +122,7 @@ class DevForge:
         people = (self.add_user, self.add_bot, self.add_token, self.add_slack)
         places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
         acts = (self.open_issue, self.comment, self.set_label, self.run_ci, self.wait_idle)
-        faults = (self.fail_next, self.clear_faults)
+        faults = (self.fail_next, self.clear_faults, self.lose_webhooks, self.repeat_webhooks)
         return {call.__name__: call for call in (*people, *places, *acts, *faults)}
 
     def add_user(self, login: str, *, token: str | None = None) -> str:
@@ -277,6 +277,24 @@ class DevForge:
         """Let the next `times` requests whose path matches the regular expression fail; see `faults.Fault`."""
         fault = Fault(method.upper(), re.compile(path), status, times, retry_after, after_effect, hang, truncate)
         self.world.faults.add(fault)
+
+    def lose_webhooks(self, event: str = "*", *, times: int = 1) -> None:
+        """Let the next deliveries of an event (`*`: of any) get lost; they stay in the hook's list as failed."""
+        with self.world.lock:
+            self._sender.lose(event, times)
+
+    def repeat_webhooks(self, repo: str, *, event: str = "*", newest_first: bool = False) -> int:
+        """Send every delivery of a repository's hooks so far once more, and return how many those are."""
+        with self.world.lock:
+            rows = [
+                (hook, one)
+                for hook in self._repo(repo).hooks.values()
+                for one in list(hook.deliveries)
+                if event in ("*", one.event) and not one.redelivery
+            ]
+            for hook, one in sorted(rows, key=lambda row: -row[1].id if newest_first else row[1].id):
+                self._sender.again(hook, one)
+            return len(rows)
 
     def clear_faults(self) -> None:
         """Forget the faults that have not happened yet."""

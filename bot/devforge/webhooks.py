@@ -44,6 +44,7 @@ class Sender:
         self._world = world
         self._queue: queue.Queue[_Letter | None] = queue.Queue(_QUEUE)
         self._waiting = 0
+        self._losses: dict[str, int] = {}
         self._stopping = False
         self._thread = Thread(target=self._work, name="devforge-webhooks", daemon=True)
 
@@ -84,6 +85,17 @@ class Sender:
         delivery.sent_headers["X-GitHub-Delivery"] = old.guid
         self._post(hook, delivery)
 
+    def lose(self, event: str, times: int) -> None:
+        """Let the next deliveries of an event (`*`: of any) get lost on their way, as if the receiver were down."""
+        self._losses[event] = self._losses.get(event, 0) + times
+
+    def _lost(self, event: str) -> bool:
+        for name in (event, "*"):
+            if self._losses.get(name, 0) > 0:
+                self._losses[name] -= 1
+                return True
+        return False
+
     def _delivery(self, hook: Hook, event: str, action: str | None, data: bytes) -> Delivery:
         one = Delivery(self._world.next_id(), str(uuid.uuid4()), event, action, data, self._world.now())
         one.sent_headers = {
@@ -101,6 +113,9 @@ class Sender:
 
     def _post(self, hook: Hook, delivery: Delivery) -> None:
         hook.deliveries.append(delivery)
+        if self._lost(delivery.event):
+            delivery.status = "failed to connect to host: lost on request"
+            return
         try:
             self._queue.put_nowait(_Letter(hook, delivery))
             self._waiting += 1

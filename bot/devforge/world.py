@@ -10,7 +10,7 @@ from threading import Condition, RLock
 from typing import Any
 
 from bot.devforge.faults import Faults
-from bot.devforge.gitrepo import Person
+from bot.devforge.gitvalues import Person
 from bot.devforge.model import Label, Repository, Token, User
 from bot.domain.change import Role
 

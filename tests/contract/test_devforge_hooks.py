@@ -85,12 +85,12 @@ def test_hooks_only_get_what_they_asked_for(forge: Seeded, listener: Listener) -
         assert made.json()["config"]["secret"] == "********"
         forge.repo("rob").create_issue("t").create_comment("c")
         listener.wait(2)
-        assert [one.event for one in narrow.wait(1)] == ["issue_comment"]
+        assert [one.event for one in narrow.wait(2)] == ["ping", "issue_comment"]
         assert hook_api(forge, f"/{made.json()['id']}", "DELETE").status_code == 204
         forge.repo("rob").get_issue(1).create_comment("d")
         listener.wait(3)
         assert forge.forge.wait_idle(20)
-        assert len(narrow.got) == 1
+        assert len(narrow.got) == 2
 
 
 def test_a_failed_delivery_is_kept_and_can_be_sent_again(forge: Seeded, listener: Listener) -> None:
@@ -131,3 +131,24 @@ def test_hooks_stay_on_loopback(forge: Seeded) -> None:
         forge.forge.add_hook(REPO, "https://example.com/hook", SECRET)
     body = {"config": {"url": "http://192.0.2.1/hook"}, "events": ["push"]}
     assert hook_api(forge, method="POST", json=body).status_code == 422
+
+
+def test_edits_say_what_was_there_before(forge: Seeded, listener: Listener) -> None:
+    issue = forge.repo("ana").create_issue("old title", "old")
+    issue.edit(title="new title")
+    issue.edit(title="new title")
+    issue.create_comment("one").edit("two")
+    told = [(one.event, one.json["action"], one.json.get("changes")) for one in listener.wait(4)]
+    assert told[1:] == [
+        ("issues", "edited", {"title": {"from": "old title"}}),
+        ("issue_comment", "created", None),
+        ("issue_comment", "edited", {"body": {"from": "one"}}),
+    ]
+
+
+def test_deliveries_get_lost_and_come_again_on_request(forge: Seeded, listener: Listener) -> None:
+    forge.forge.lose_webhooks("issues")
+    forge.repo("rob").create_issue("one").create_comment("c")
+    assert [one.event for one in listener.wait(1)] == ["issue_comment"]
+    assert forge.forge.repeat_webhooks(REPO, newest_first=True) == 2
+    assert [one.event for one in listener.wait(3)] == ["issue_comment", "issue_comment", "issues"]

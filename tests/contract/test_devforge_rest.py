@@ -1,6 +1,7 @@
 """The development forge through the real client: issues, comments, labels, changes, checks, and who may do what."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import github
@@ -370,3 +371,33 @@ def test_a_token_may_be_weaker_than_its_user(forge: Seeded) -> None:
     with pytest.raises(github.GithubException) as refused:
         forge.repo("reader").create_issue("t")
     assert refused.value.status == 403
+
+
+def test_many_at_once_lose_nothing_and_merge_once(forge: Seeded) -> None:
+    sha = forge.branch("fix/add", {"calc.py": "new\n"})
+    change = forge.repo("bot").create_pull(base="main", head="fix/add", title="Fix")
+
+    def act(number: int) -> int:
+        body = {"body": f"c{number}"}
+        said = ask(forge, "rob", f"/repos/{REPO}/issues/{change.number}/comments", method="POST", json=body)
+        assert said.status_code == 201
+        return ask(
+            forge, "wes", f"/repos/{REPO}/pulls/{change.number}/merge", method="PUT", json={"sha": sha}
+        ).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        codes = sorted(pool.map(act, range(16)))
+    assert codes == [200] + [405] * 15
+    comments = list(forge.repo("rob").get_issue(change.number).get_comments())
+    assert sorted(c.body for c in comments) == sorted(f"c{n}" for n in range(16))
+    assert len({c.id for c in comments}) == 16
+
+
+def test_a_change_that_its_base_already_holds_is_merged(forge: Seeded) -> None:
+    forge.branch("fix/add", {"calc.py": "new\n"})
+    repo = forge.repo("wes")
+    change = repo.create_pull(base="main", head="fix/add", title="Fix")
+    assert [p.number for p in repo.get_commit(change.head.sha).get_pulls()] == [change.number]
+    repo.get_git_ref("heads/main").edit(change.head.sha)
+    change.update()
+    assert (change.merged, change.merge_commit_sha) == (True, change.head.sha)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bot.devforge.acts import news
-from bot.devforge.gitrepo import Commit, FileDiff
+from bot.devforge.gitvalues import Commit, FileDiff
 from bot.devforge.model import ChangePart, CheckRun, Issue, Repository, User
 from bot.devforge.shapes.changes import Facts
 from bot.devforge.shapes.checks import newest
@@ -50,6 +50,18 @@ def follow(world: World, repo: Repository, branch: str, new: str | None, by: Use
         issue.updated = world.now()
         _point(repo, issue)
         tell(world, repo, issue, {"action": "synchronize", "before": before, "after": new}, by)
+
+
+def absorb(world: World, repo: Repository, branch: str, tip: str, by: User) -> None:
+    """Mark open changes as merged when their base branch has come to hold their head some other way."""
+    for issue in list(repo.issues.values()):
+        change = issue.change
+        if change is None or issue.state != "open" or change.base != branch:
+            continue
+        if repo.git.is_ancestor(change.head_sha, tip):
+            change.merged_at, change.merged_by, change.merged_sha = world.now(), by, tip
+            issue.state, issue.closed, issue.closed_by = "closed", change.merged_at, by
+            tell(world, repo, issue, {"action": "closed"}, by)
 
 
 def base_of(repo: Repository, change: ChangePart) -> str:

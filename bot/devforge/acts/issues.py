@@ -32,6 +32,18 @@ def open_issue(world: World, repo: Repository, title: str, body: str, by: User) 
     return issue
 
 
+def reword(world: World, repo: Repository, issue: Issue, words: tuple[str, str], by: User) -> None:
+    """Give an issue or a change this title and text; nothing happens when it has them already."""
+    before = issue.title, issue.body
+    if before == words:
+        return
+    (issue.title, issue.body), issue.updated = words, world.now()
+    if issue.change:
+        changes.tell(world, repo, issue, {"action": "edited", "changes": {}}, by)
+    else:
+        news.edited(world, repo, issue, before, by)
+
+
 def set_state(world: World, repo: Repository, issue: Issue, state: str, by: User, commit: str | None = None) -> None:
     """Open or close an issue or a change; nothing happens when it is so already."""
     if issue.state == state:
@@ -62,14 +74,14 @@ def say(world: World, repo: Repository, issue: Issue, body: str, by: User) -> Co
     comment = Comment(world.next_id(), by, body, now, now)
     issue.comments.append(comment)
     issue.updated = now
-    news.comment(world, repo, issue, comment, "created", by)
+    news.comment(world, repo, issue, comment, None, by)
     return comment
 
 
 def edit(world: World, repo: Repository, issue: Issue, comment: Comment, body: str, by: User) -> None:
     """Change the text of a comment."""
-    comment.body, comment.updated = body, world.now()
-    news.comment(world, repo, issue, comment, "edited", by)
+    before, comment.body, comment.updated = comment.body, body, world.now()
+    news.comment(world, repo, issue, comment, before, by)
 
 
 def react(world: World, comment: Comment, content: str, by: User) -> tuple[Reaction, bool]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.devforge.gitrepo import Commit, stamp
+from bot.devforge.gitvalues import Commit, stamp
 from bot.devforge.model import CheckRun, Comment, Issue, Label, Repository, Status, User
 from bot.devforge.shapes import changes, checks, issues, people, repos
 from bot.devforge.world import World
@@ -24,15 +24,22 @@ def issue(world: World, repo: Repository, one: Issue, action: str, by: User, lab
     send(world, repo, "issues", by, body)
 
 
-def comment(world: World, repo: Repository, one: Issue, said: Comment, action: str, by: User) -> None:
-    """Tell that a comment was created or edited."""
+def edited(world: World, repo: Repository, one: Issue, before: tuple[str, str], by: User) -> None:
+    """Tell that the title or the text of an issue was changed from what they were `before`."""
+    now = {"title": (before[0], one.title), "body": (before[1], one.body)}
+    was = {name: {"from": old} for name, (old, new) in now.items() if old != new}
+    send(world, repo, "issues", by, {"action": "edited", "issue": issues.issue(world, repo, one), "changes": was})
+
+
+def comment(world: World, repo: Repository, one: Issue, said: Comment, before: str | None, by: User) -> None:
+    """Tell that a comment was created or, when it said something else `before`, edited."""
     body: Json = {
-        "action": action,
+        "action": "created" if before is None else "edited",
         "issue": issues.issue(world, repo, one),
         "comment": issues.comment(world, repo, one, said),
     }
-    if action == "edited":
-        body["changes"] = {"body": {"from": ""}}
+    if before is not None:
+        body["changes"] = {"body": {"from": before}}
     send(world, repo, "issue_comment", by, body)
 
 

@@ -14,4 +14,5 @@ def landed(world: World, repo: Repository, ref: str, old: str | None, new: str |
     branch = ref.removeprefix("refs/heads/")
     changes.follow(world, repo, branch, new, by)
     if new is not None:
+        changes.absorb(world, repo, branch, new, by)
         world.build(repo, branch, new)

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 
 from bot.devforge.acts import pushes
 from bot.devforge.call import Body, Problem, RepoCall, answer, invalid, not_found, on_repo
-from bot.devforge.gitrepo import GitFailed, Person
+from bot.devforge.gitrepo import GitFailed
+from bot.devforge.gitvalues import Person
 from bot.devforge.shapes import repos
 from bot.domain.change import Role
 

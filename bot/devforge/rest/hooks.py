@@ -5,6 +5,8 @@ from flask import Blueprint, Response, current_app
 from bot.devforge.call import Body, Problem, RepoCall, answer, invalid, not_found, on_repo, page
 from bot.devforge.model import Delivery, Hook
 from bot.devforge.shapes import hooks as shapes
+from bot.devforge.shapes.people import simple_user
+from bot.devforge.shapes.repos import repository
 from bot.devforge.webhooks import Sender, may_send_to
 from bot.domain.change import Role
 
@@ -16,6 +18,11 @@ def _hook(call: RepoCall, hook_id: int) -> Hook:
     if hook is None:
         raise not_found()
     return hook
+
+
+def _sender() -> Sender:
+    sender: Sender = current_app.extensions["devforge-sender"]
+    return sender
 
 
 def _delivery(hook: Hook, delivery_id: int) -> Delivery:
@@ -40,6 +47,9 @@ def create(call: RepoCall) -> Response:
     events = tuple(str(name) for name in body.get("events", list, ["push"]))
     hook = Hook(call.world.next_id(), url, secret, events, call.world.now(), body.get("active", bool, True))
     call.repo.hooks[hook.id] = hook
+    shape = shapes.hook(call.world, call.repo, hook)
+    about = {"repository": repository(call.world, call.repo), "sender": simple_user(call.world, call.actor)}
+    _sender().ping(hook, {"zen": "A hook is a promise to call back.", "hook_id": hook.id, "hook": shape, **about})
     return answer(shapes.hook(call.world, call.repo, hook), 201)
 
 
@@ -70,6 +80,5 @@ def delivery(call: RepoCall, hook_id: int, delivery_id: int) -> Response:
 @on_repo(room, "POST", "/hooks/<int:hook_id>/deliveries/<int:delivery_id>/attempts", Role.ADMIN)
 def again(call: RepoCall, hook_id: int, delivery_id: int) -> Response:
     hook = _hook(call, hook_id)
-    sender: Sender = current_app.extensions["devforge-sender"]
-    sender.again(hook, _delivery(hook, delivery_id))
+    _sender().again(hook, _delivery(hook, delivery_id))
     return answer({}, 202)

@@ -76,9 +76,8 @@ def edit(call: RepoCall, number: int) -> Response:
     by = own_or(call, issue.author, Role.TRIAGE)
     body = Body("Issue")
     state = body.one_of("state", ("open", "closed"), issue.state)
-    if body.has("title") or body.has("body"):
-        issue.title, issue.body = body.text("title", issue.title), body.text("body", issue.body)
-        issue.updated = call.world.now()
+    words = body.text("title", issue.title), body.text("body", issue.body)
+    acts.reword(call.world, call.repo, issue, words, by)
     acts.set_state(call.world, call.repo, issue, state, by)
     return answer(shapes.issue(call.world, call.repo, issue))
 

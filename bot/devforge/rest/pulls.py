@@ -89,11 +89,8 @@ def edit(call: RepoCall, number: int) -> Response:
     state = body.one_of("state", ("open", "closed"), issue.state)
     if state == "open" and change.merged_at:
         raise invalid("PullRequest", "state", "invalid")
-    edited = body.has("title") or body.has("body")
-    issue.title, issue.body = body.text("title", issue.title), body.text("body", issue.body)
-    if edited:
-        issue.updated = call.world.now()
-        changes.tell(call.world, call.repo, issue, {"action": "edited", "changes": {}}, by)
+    words = body.text("title", issue.title), body.text("body", issue.body)
+    acts.reword(call.world, call.repo, issue, words, by)
     acts.set_state(call.world, call.repo, issue, state, by)
     return _full(call, issue)
 

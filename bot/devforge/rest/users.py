@@ -1,9 +1,9 @@
 """Users, permissions and the rate limit."""
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
-from bot.devforge.call import Call, RepoCall, answer, bearer, not_found, on, on_repo
-from bot.devforge.limits import budget
+from bot.devforge.call import Call, RepoCall, answer, not_found, on, on_repo
+from bot.devforge.limits import budget, caller
 from bot.devforge.shapes.people import private_user, public_user, simple_user
 from bot.devforge.shapes.repos import permissions
 from bot.domain.change import Role
@@ -26,7 +26,7 @@ def user(call: Call, login: str) -> Response:
 
 @on(room, "GET", "/rate_limit")
 def rate_limit(call: Call) -> Response:
-    rate = budget(call.world, bearer() or request.remote_addr or "", spend=0)
+    rate = budget(call.world, caller(call.world), spend=0)
     row = {"limit": rate.limit, "used": rate.used, "remaining": rate.remaining, "reset": rate.reset}
     return answer({"resources": {"core": row, "search": row}, "rate": row})
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bot.devforge.gitrepo import Commit, FileDiff, stamp
+from bot.devforge.gitvalues import Commit, FileDiff, stamp
 from bot.devforge.model import ChangePart, Issue, Repository, Review
 from bot.devforge.shapes.issues import association, issue_page, labels
 from bot.devforge.shapes.people import nullable_user, simple_user

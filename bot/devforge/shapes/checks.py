@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.devforge.gitrepo import stamp
+from bot.devforge.gitvalues import stamp
 from bot.devforge.model import CheckRun, Repository, Status
 from bot.devforge.shapes.changes import minimal_change
 from bot.devforge.shapes.people import app, simple_user

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from bot.devforge.gitrepo import stamp
+from bot.devforge.gitvalues import stamp
 from bot.devforge.model import Delivery, Hook, Repository
 from bot.devforge.shapes.repos import root
 from bot.devforge.world import World

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 from urllib.parse import quote
 
-from bot.devforge.gitrepo import stamp
+from bot.devforge.gitvalues import stamp
 from bot.devforge.model import Comment, Happened, Issue, Label, Reaction, Repository, User
 from bot.devforge.shapes.people import app, nullable_user, simple_user
 from bot.devforge.shapes.repos import html, root

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bot.devforge.gitrepo import stamp
+from bot.devforge.gitvalues import stamp
 from bot.devforge.model import User
 from bot.devforge.world import World
 

@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from bot.devforge.gitrepo import Commit, Entry, FileDiff, Person, stamp
+from bot.devforge.gitvalues import Commit, Entry, FileDiff, Person, stamp
 from bot.devforge.model import Protection, Repository, User
 from bot.devforge.shapes.people import simple_user
 from bot.devforge.world import World
