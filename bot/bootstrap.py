@@ -122,6 +122,7 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
         policies=policies,
         policy_name=settings.policy,
         author=(settings.author_name, settings.author_email),
+        poll_seconds=settings.poll_seconds,
         chat=_chat(settings),
     )
     runner = Runner(

@@ -15,6 +15,8 @@ from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
 
 PREFIX = "JOURNEYMAN_"
+EX_CONFIG = 78
+"""The exit code of a process whose settings cannot work (sysexits.h)."""
 VENDOR_KEYS = {"OPENAI_API_KEY": "openai_api_key", "ANTHROPIC_API_KEY": "anthropic_api_key"}
 
 OWNED: dict[Zone, frozenset[str]] = {
@@ -62,6 +64,7 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[int, Field(ge=1024, le=100 * 1024 * 1024)] = 25 * 1024 * 1024
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 20.0
     sweep_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
+    poll_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
     resend_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
 
     @property

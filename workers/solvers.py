@@ -1,8 +1,8 @@
 """Who does a task: the repair engine, or an agent with a model. Both prove their work in a fresh sandbox."""
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,11 @@ from bot.domain.errors import PatchRefused
 from bot.domain.facts import Fact, ModelUsed, ToolRefused
 from bot.domain.graph import Task
 from bot.domain.intent import Intent
-from bot.ports import Memo, Sandbox
+from bot.ports import Limits, Memo, Sandbox
 from workers.agents.loop import AgentLoop, LoopLimits
 from workers.agents.prompts import system_prompt, task_prompt
 from workers.agents.remember import RememberingTools
-from workers.agents.untrusted import Section
+from workers.agents.untrusted import mark_for
 from workers.engines.repair.engine import RepairEngine
 from workers.engines.repair.result import RepairResult
 from workers.models.budget import Budget
@@ -112,19 +112,14 @@ class AgentSolver:
         return self._prove(tar, patch, task, begun)
 
     def _work(self, workspace: Path, intent: Intent, task: Task) -> str | Unsolved:
-        tools = RememberingTools(ToolBox(self.sandbox, workspace), self.memo, self.scope)
-        gateway = Gateway(self.candidates, self.memo, self.scope, Budget(TOKENS_PER_TASK), self._used(task.id))
-        limits = LoopLimits(max_seconds=task.seconds)
-        loop = AgentLoop(gateway, tools, limits, on_refused=self._refused(task.id))
-        prompt = task_prompt(intent, _sections(), mark=self._mark())
-        result = loop.run(prompt, system_prompt())
-        gateway.close()
+        limits = Limits(wall_seconds=min(120.0, task.seconds), cpu_seconds=task.seconds)
+        tools = RememberingTools(ToolBox(self.sandbox, workspace, limits), self.memo, self.scope)
+        budget = Budget(TOKENS_PER_TASK)
+        with closing(Gateway(self.candidates, self.memo, self.scope, budget, self._used(task.id))) as gateway:
+            loop = AgentLoop(gateway, tools, LoopLimits(max_seconds=task.seconds), on_refused=self._refused(task.id))
+            prompt = task_prompt(intent, (), mark=mark_for(self.memo, self.scope))
+            result = loop.run(prompt, system_prompt())
         return result.summary if result.finished else Unsolved(f"agent_{result.code}", result.summary)
-
-    def _mark(self) -> str:
-        """Return the run's boundary marker: random, but the same after a restart, so that no answer is paid twice."""
-        self.memo.remember(self.scope, "mark", secrets.token_hex(8).encode())
-        return (self.memo.recall(self.scope, "mark") or b"").decode()
 
     def _used(self, task: str) -> Callable[[str, str, int, int, float | None], None]:
         def used(vendor: str, model: str, asked: int, answered: int, cost: float | None) -> None:
@@ -170,7 +165,3 @@ def _objection(before: Suite, after: Suite) -> Unsolved | None:
     if before.failed and not before.failed - after.failed:
         return Unsolved("tests_red", f"still failing: {', '.join(sorted(after.failed)[:5])}")
     return None
-
-
-def _sections() -> Sequence[Section]:
-    return ()

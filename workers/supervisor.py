@@ -18,8 +18,7 @@ from typing import IO
 
 import requests
 
-from bot.cli import EX_CONFIG
-from bot.config import environment_for
+from bot.config import EX_CONFIG, environment_for
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, JourneymanError
 from workers.valkey import Valkey

@@ -12,10 +12,10 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from bot.config import EX_CONFIG
 from bot.domain.errors import ConfigError, JourneymanError
 
 GROUP = "journeyman.commands"
-EX_CONFIG = 78
 
 SUMMARIES = {
     "demo": "Watch an issue become a merged, policy-gated change on a forge of your own machine.",

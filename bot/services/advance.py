@@ -18,7 +18,6 @@ from bot.services.patch import examine
 from bot.services.policies import policy_of
 from bot.services.report import report
 
-POLL_SECONDS = 60.0
 MAX_TASKS = 20
 
 
@@ -90,14 +89,14 @@ def _wait(deps: Broker, book: RunBook, run: Run) -> float | None:
     if run.published is None:
         return None
     now = deps.time.now()
-    due: float = run.looked_at + POLL_SECONDS * (1 << min(run.refusals, 6))
+    due: float = run.looked_at + deps.poll_seconds * (1 << min(run.refusals, 6))
     if now < due:
         return due
     if run.merge_refused is not None:
         book.write(f.Woken("the clock"))
     else:
         land.glance(deps, book)
-    return now + POLL_SECONDS
+    return now + deps.poll_seconds
 
 
 def _store_source(deps: Broker, book: RunBook) -> None:

@@ -21,6 +21,7 @@ class Broker:
     policies: Callable[[str], LoadedPolicy]
     policy_name: str
     author: tuple[str, str]
+    poll_seconds: float = 60.0
     chat: Notifier | None = None
 
     def forge(self, repo: Repo) -> Forge:
