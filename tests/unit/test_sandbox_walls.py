@@ -19,7 +19,7 @@ import pytest
 from bot.domain.errors import SandboxUnavailable
 from bot.ports import Limits
 from workers.sandbox.bubblewrap import BubblewrapSandbox
-from workers.sandbox.runtime import Binary, binaries, interpreter_mounts
+from workers.sandbox.runtime import Binary, binaries, interpreter_mounts, refuse_wide
 
 LIMITS = Limits(wall_seconds=20, cpu_seconds=20, memory_mb=512, processes=40)
 ORDINARY = 12_345
@@ -232,7 +232,12 @@ def test_a_bubblewrap_that_isolates_nothing_is_not_believed(tmp_path: Path) -> N
         BubblewrapSandbox(candidates=(Binary(fake),)).check()
 
 
-def test_an_interpreter_in_the_root_of_a_home_is_refused(tmp_path: Path) -> None:
+def test_an_interpreter_that_cannot_be_shown_is_refused(tmp_path: Path) -> None:
+    wide = Path("/home") if os.geteuid() else Path("/root")
+    with pytest.raises(SandboxUnavailable, match="must stay hidden"):
+        refuse_wide(wide, wide / "bin" / "python")
+    with pytest.raises(SandboxUnavailable, match="must stay hidden"):
+        refuse_wide(Path("/"), Path("/bin/python"))
     with pytest.raises(SandboxUnavailable, match="not an interpreter"):
         BubblewrapSandbox(python=str(tmp_path / "python")).check()
     with pytest.raises(SandboxUnavailable, match="not an interpreter"):

@@ -35,7 +35,7 @@ if os.access("/", os.W_OK) or os.access("/proc/sys/kernel/core_pattern", os.W_OK
 bad += [m + " is not installed for this interpreter" for m in ("pytest", "coverage") if not u.find_spec(m)]
 print("; ".join(bad) or "closed")
 """
-_checked: set[tuple[object, ...]] = set()
+_checked: dict[tuple[object, ...], Binary] = {}
 _lock = threading.Lock()
 
 
@@ -81,7 +81,8 @@ class BubblewrapSandbox:
         """
         key = (self._python, self._candidates, os.geteuid())
         with _lock:
-            if self._binary is not None and key in _checked:
+            self._binary = _checked.get(key)
+            if self._binary is not None:
                 return
             self._preconditions()
             reasons = []
@@ -92,7 +93,7 @@ class BubblewrapSandbox:
                     reasons.append(f"{candidate.path}: {error}")
                 else:
                     self._binary = candidate
-                    _checked.add(key)
+                    _checked[key] = candidate
                     sweep_rooms()
                     return
             raise SandboxUnavailable("no bubblewrap works here. " + " ".join([*reasons, *_advice()]))

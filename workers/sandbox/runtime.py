@@ -1,8 +1,10 @@
 """Finding what a sandbox needs on this machine: bubblewrap, and the parts of the interpreter to show inside."""
 
 import os
+import pwd
 import shutil
 import sysconfig
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -73,7 +75,7 @@ def interpreter_mounts(python: Path) -> list[Mount]:
     for place in places:
         inside = any(place.is_relative_to(parent) for parent in _IN_SYSTEM)
         if not inside and place not in mounts and _is_installation(place):
-            _refuse_wide(place, python)
+            refuse_wide(place, python)
             mounts[place] = Mount(place.resolve(), place)
     return sorted(mounts.values(), key=lambda mount: len(mount.target.parts))
 
@@ -103,8 +105,11 @@ def _is_installation(place: Path) -> bool:
     return (place / "pyvenv.cfg").is_file() or (library / "os.py").is_file() or any(place.glob("lib/python3*/os.py"))
 
 
-def _refuse_wide(place: Path, python: Path) -> None:
-    homes = {Path("/"), Path("/root"), Path("/home"), Path.home()}
+def refuse_wide(place: Path, python: Path) -> None:
+    """Raise SandboxUnavailable for an installation whose directory holds a home or the whole disk."""
+    homes = {Path("/"), Path("/root"), Path("/home")}
+    with suppress(KeyError):  # not every uid has an entry
+        homes.add(Path(pwd.getpwuid(os.geteuid()).pw_dir))
     real = place.resolve()
     if any(home == real or home.is_relative_to(real) for home in homes):
         raise SandboxUnavailable(

@@ -83,5 +83,7 @@ def _node(case: ElementTree.Element) -> str:
     if not file:  # a file that could not be collected has only its dotted name
         return f"{(dotted or name).replace('.', '/')}.py" if (dotted or name) else "unknown"
     module = file.removesuffix(".py").replace("/", ".")
+    if name == module:
+        return file
     inner = dotted.removeprefix(module).lstrip(".") if dotted.startswith(module) else ""
     return "::".join([file, *(part for part in inner.split(".") if part), name])
