@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request
 
+from bot.devforge.acts.deed import Deed
 from bot.devforge.model import Repository, User
 from bot.devforge.world import World
 from bot.domain.change import Role
@@ -122,6 +123,11 @@ class RepoCall(Call):
         """Return what the caller may do: the weaker of the role and the token."""
         role = self.repo.role(self.user)
         return role if self.access.at_least(role) else self.access
+
+    @property
+    def deed(self) -> Deed:
+        """Return the caller's act in this repository; 401 when it is nobody's."""
+        return Deed(self.world, self.repo, self.actor)
 
     def demand(self, role: Role) -> User:
         """Return the caller if they have at least this role here; 401 or 403 otherwise."""

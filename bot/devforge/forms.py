@@ -35,7 +35,7 @@ def open_issue(visit: Visit) -> AnyResponse:
     title = request.form.get("title", "").strip()
     if not title:
         raise Forbidden("An issue needs a title.")
-    return _back(visit, acts.open_issue(visit.world, visit.repo, title, request.form.get("body", ""), visit.user))
+    return _back(visit, acts.open_issue(visit.deed, title, request.form.get("body", "")))
 
 
 @page(room, "/issues/<int:number>/comments", "POST")
@@ -43,7 +43,7 @@ def say(visit: Visit, number: int) -> AnyResponse:
     """Comment on an issue or a change."""
     issue, text = _any(visit, number), request.form.get("body", "").replace("\r\n", "\n")
     if text.strip():
-        acts.say(visit.world, visit.repo, issue, text, visit.user)
+        acts.say(visit.deed, issue, text)
     return _back(visit, issue)
 
 
@@ -54,9 +54,9 @@ def label(visit: Visit, number: int) -> AnyResponse:
     issue = _any(visit, number)
     wanted, gone = request.form.get("add", "").strip(), request.form.get("remove", "")
     if wanted:
-        acts.add_label(visit.world, visit.repo, issue, wanted[:50], visit.user)
+        acts.add_label(visit.deed, issue, wanted[:50])
     if gone:
-        acts.take_label(visit.world, visit.repo, issue, gone, visit.user)
+        acts.take_label(visit.deed, issue, gone)
     return _back(visit, issue)
 
 
@@ -68,5 +68,5 @@ def state(visit: Visit, number: int) -> AnyResponse:
         _demand(visit, Role.TRIAGE)
     wanted = "closed" if issue.state == "open" else "open"
     if issue.change is None or (wanted == "closed" or issue.change.merged_at is None):
-        acts.set_state(visit.world, visit.repo, issue, wanted, visit.user)
+        acts.set_state(visit.deed, issue, wanted)
     return _back(visit, issue)

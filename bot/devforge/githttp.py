@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Response, request
 
 from bot.devforge.acts import pushes
+from bot.devforge.acts.deed import Deed
 from bot.devforge.call import bearer, world_of_app
 from bot.devforge.gitrepo import clean_env
 from bot.devforge.model import Repository, User
@@ -125,7 +126,7 @@ def receive_pack(owner: str, name: str) -> Response:
     response = _backend(repo, user, "/git-receive-pack", body)
     if user is not None:
         with world.lock:
-            _act(world, repo, user, commands)
+            _act(Deed(world, repo, user), commands)
     return response
 
 
@@ -148,12 +149,12 @@ def _refusal(commands: list[_Command], refused: list[_Command], capabilities: se
     return Response(report, content_type="application/x-git-receive-pack-result")
 
 
-def _act(world: World, repo: Repository, user: User, commands: list[_Command]) -> None:
-    now = repo.git.refs()
+def _act(deed: Deed, commands: list[_Command]) -> None:
+    now = deed.repo.git.refs()
     for command in commands:
         new = None if command.new == _NONE else command.new
         if command.old != command.new and now.get(command.ref) == new:
-            pushes.landed(world, repo, command.ref, None if command.old == _NONE else command.old, new, user)
+            pushes.landed(deed, command.ref, None if command.old == _NONE else command.old, new)
 
 
 def _body() -> bytes:

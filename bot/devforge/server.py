@@ -13,6 +13,7 @@ from flask import Response
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from bot.devforge.acts import changes, issues
+from bot.devforge.acts.deed import Deed
 from bot.devforge.app import create_app
 from bot.devforge.ci import Ci, CiRunner, pytest_runner
 from bot.devforge.faults import Fault
@@ -228,20 +229,20 @@ class DevForge:
     def open_issue(self, repo: str, title: str, body: str, *, by: str) -> int:
         """Open an issue as a user and return its number."""
         with self.world.lock:
-            return issues.open_issue(self.world, self._repo(repo), title, body, self.world.user(by)).number
+            return issues.open_issue(self._deed(repo, by), title, body).number
 
     def comment(self, repo: str, number: int, body: str, *, by: str) -> int:
         """Comment on an issue or change as a user and return the comment's id."""
         with self.world.lock:
-            place = self._repo(repo)
-            return issues.say(self.world, place, place.issues[number], body, self.world.user(by)).id
+            deed = self._deed(repo, by)
+            return issues.say(deed, deed.repo.issues[number], body).id
 
     def set_label(self, repo: str, number: int, name: str, *, by: str, on: bool = True) -> None:
         """Put a label on an issue or change as a user, or take it off."""
         with self.world.lock:
-            place = self._repo(repo)
+            deed = self._deed(repo, by)
             act = issues.add_label if on else issues.take_label
-            act(self.world, place, place.issues[number], name, self.world.user(by))
+            act(deed, deed.repo.issues[number], name)
 
     def run_ci(self, repo: str, branch: str) -> None:
         """Start CI for a branch that was seeded rather than pushed."""
@@ -299,6 +300,9 @@ class DevForge:
     def clear_faults(self) -> None:
         """Forget the faults that have not happened yet."""
         self.world.faults.clear()
+
+    def _deed(self, repo: str, login: str) -> Deed:
+        return Deed(self.world, self._repo(repo), self.world.user(login))
 
     def _repo(self, full_name: str) -> Repository:
         repo = self.world.repo(full_name)

@@ -14,6 +14,7 @@ from flask import Blueprint, make_response, render_template, request
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from bot.devforge.acts.deed import Deed
 from bot.devforge.call import world_of_app
 from bot.devforge.markdown import render
 from bot.devforge.model import Repository, User
@@ -34,6 +35,10 @@ class Visit:
     @property
     def role(self) -> Role:
         return self.repo.role(self.user)
+
+    @property
+    def deed(self) -> Deed:
+        return Deed(self.world, self.repo, self.user)
 
     def may(self, role: Role) -> bool:
         return self.role.at_least(role)

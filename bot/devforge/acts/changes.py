@@ -2,19 +2,19 @@
 
 from typing import Any
 
-from bot.devforge.acts import news
+from bot.devforge.acts import history, news
+from bot.devforge.acts.deed import Deed
 from bot.devforge.gitvalues import Commit, FileDiff
-from bot.devforge.model import ChangePart, CheckRun, Issue, Repository, User
+from bot.devforge.model import ChangePart, CheckRun, Issue, Repository
 from bot.devforge.shapes.changes import Facts
 from bot.devforge.shapes.checks import newest
-from bot.devforge.world import World
 
 GOOD = ("success", "neutral", "skipped")
 
 
-def tell(world: World, repo: Repository, issue: Issue, body: dict[str, Any], by: User) -> None:
+def tell(deed: Deed, issue: Issue, body: dict[str, Any]) -> None:
     """Send a `pull_request` webhook."""
-    news.change(world, repo, issue, facts(repo, issue), body, by)
+    news.change(deed, issue, facts(deed.repo, issue), body)
 
 
 def part(issue: Issue) -> ChangePart:
@@ -24,44 +24,43 @@ def part(issue: Issue) -> ChangePart:
     return issue.change
 
 
-def open_change(world: World, repo: Repository, issue: Issue, by: User) -> None:
+def open_change(deed: Deed, issue: Issue) -> None:
     """Put a change that the caller has built on the list."""
-    repo.issues[issue.number] = issue
-    _point(repo, issue)
-    tell(world, repo, issue, {"action": "opened"}, by)
+    deed.repo.issues[issue.number] = issue
+    _point(deed.repo, issue)
+    tell(deed, issue, {"action": "opened"})
 
 
 def _point(repo: Repository, issue: Issue) -> None:
     repo.git.force(f"refs/pull/{issue.number}/head", part(issue).head_sha)
 
 
-def follow(world: World, repo: Repository, branch: str, new: str | None, by: User) -> None:
+def follow(deed: Deed, branch: str, new: str | None) -> None:
     """Bring open changes from a branch up to date after it moved; a deleted branch closes them."""
-    for issue in list(repo.issues.values()):
+    for issue in list(deed.repo.issues.values()):
         change = issue.change
         if change is None or issue.state != "open" or change.head != branch or change.head_sha == new:
             continue
         if new is None:
-            issue.state, issue.closed, issue.closed_by = "closed", world.now(), by
-            tell(world, repo, issue, {"action": "closed"}, by)
+            history.close(deed, issue)
+            tell(deed, issue, {"action": "closed"})
             continue
         before, change.head_sha = change.head_sha, new
-        change.base_sha = repo.git.branch(change.base) or change.base_sha
-        issue.updated = world.now()
-        _point(repo, issue)
-        tell(world, repo, issue, {"action": "synchronize", "before": before, "after": new}, by)
+        change.base_sha = deed.repo.git.branch(change.base) or change.base_sha
+        issue.updated = deed.world.now()
+        _point(deed.repo, issue)
+        tell(deed, issue, {"action": "synchronize", "before": before, "after": new})
 
 
-def absorb(world: World, repo: Repository, branch: str, tip: str, by: User) -> None:
+def absorb(deed: Deed, branch: str, tip: str) -> None:
     """Mark open changes as merged when their base branch has come to hold their head some other way."""
-    for issue in list(repo.issues.values()):
+    for issue in list(deed.repo.issues.values()):
         change = issue.change
         if change is None or issue.state != "open" or change.base != branch:
             continue
-        if repo.git.is_ancestor(change.head_sha, tip):
-            change.merged_at, change.merged_by, change.merged_sha = world.now(), by, tip
-            issue.state, issue.closed, issue.closed_by = "closed", change.merged_at, by
-            tell(world, repo, issue, {"action": "closed"}, by)
+        if deed.repo.git.is_ancestor(change.head_sha, tip):
+            history.merged(deed, issue, tip)
+            tell(deed, issue, {"action": "closed"})
 
 
 def base_of(repo: Repository, change: ChangePart) -> str:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from bot.devforge.acts import changes, pushes
-from bot.devforge.acts.issues import close_named, record
+from bot.devforge.acts import changes, history, pushes
+from bot.devforge.acts.deed import Deed
+from bot.devforge.acts.issues import close_named
 from bot.devforge.gitrepo import GitFailed
-from bot.devforge.model import Issue, Repository, User
-from bot.devforge.world import World
+from bot.devforge.model import Issue, Repository
 
 
 class NotMergeable(Exception):
@@ -32,29 +32,26 @@ class MergeWish:
         return f"{title}\n\n{body}\n" if body else f"{title}\n"
 
 
-def merge(world: World, repo: Repository, issue: Issue, wish: MergeWish, by: User) -> str:
+def merge(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     """Merge a change and return the commit that landed; raises NotMergeable or Moved, and then nothing happened."""
     change = changes.part(issue)
     if wish.sha is not None and wish.sha != change.head_sha:
         raise Moved("Head branch was modified. Review and try the merge again.")
-    _refuse(repo, issue)
-    base = repo.git.branch(change.base)
+    _refuse(deed.repo, issue)
+    base = deed.repo.git.branch(change.base)
     if base is None:
         raise NotMergeable("Base branch does not exist")
     change.base_sha = base
-    landed = _make(world, repo, issue, wish, by)
+    landed = _make(deed, issue, wish)
     try:
-        repo.git.move(f"refs/heads/{change.base}", landed, base)
+        deed.repo.git.move(f"refs/heads/{change.base}", landed, base)
     except GitFailed:
         raise Moved("Base branch was modified. Review and try the merge again.") from None
-    change.merged_at, change.merged_by, change.merged_sha = world.now(), by, landed
-    issue.state, issue.closed, issue.closed_by = "closed", change.merged_at, by
-    record(world, issue, "merged", by, commit=landed)
-    record(world, issue, "closed", by)
-    changes.tell(world, repo, issue, {"action": "closed"}, by)
-    pushes.landed(world, repo, f"refs/heads/{change.base}", base, landed, by)
-    if change.base == repo.default_branch:
-        close_named(world, repo, issue.body, by, landed)
+    history.merged(deed, issue, landed)
+    changes.tell(deed, issue, {"action": "closed"})
+    pushes.landed(deed, f"refs/heads/{change.base}", base, landed)
+    if change.base == deed.repo.default_branch:
+        close_named(deed, issue.body, landed)
     return landed
 
 
@@ -70,43 +67,47 @@ def _refuse(repo: Repository, issue: Issue) -> None:
         raise NotMergeable(f"Required status check {names} is expected.")
 
 
-def _merge_commit(world: World, repo: Repository, issue: Issue, wish: MergeWish, by: User) -> str:
+def _merge_commit(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     change = changes.part(issue)
     base = change.base_sha
-    tree = _merged_tree(repo, base, change.head_sha)
-    text = wish.text(f"Merge pull request #{issue.number} from {repo.owner.login}/{change.head}", issue.title)
-    return repo.git.write_commit(tree, (base, change.head_sha), text, (world.person(by), world.person(by)))
+    tree = _merged_tree(deed.repo, base, change.head_sha)
+    text = wish.text(f"Merge pull request #{issue.number} from {deed.repo.owner.login}/{change.head}", issue.title)
+    return deed.repo.git.write_commit(
+        tree, (base, change.head_sha), text, (deed.world.person(deed.by), deed.world.person(deed.by))
+    )
 
 
-def _squash(world: World, repo: Repository, issue: Issue, wish: MergeWish, by: User) -> str:
+def _squash(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     base = changes.part(issue).base_sha
-    tree = _merged_tree(repo, base, changes.part(issue).head_sha)
-    bullets = "\n".join(f"* {one.message.splitlines()[0]}" for one in changes.commits(repo, issue) if one.message)
+    tree = _merged_tree(deed.repo, base, changes.part(issue).head_sha)
+    bullets = "\n".join(f"* {one.message.splitlines()[0]}" for one in changes.commits(deed.repo, issue) if one.message)
     text = wish.text(f"{issue.title} (#{issue.number})", bullets)
-    return repo.git.write_commit(tree, (base,), text, (world.person(issue.author), world.person(by)))
+    return deed.repo.git.write_commit(
+        tree, (base,), text, (deed.world.person(issue.author), deed.world.person(deed.by))
+    )
 
 
-def _rebase(world: World, repo: Repository, issue: Issue, by: User) -> str:
+def _rebase(deed: Deed, issue: Issue) -> str:
     tip = changes.part(issue).base_sha
-    for one in changes.commits(repo, issue):
+    for one in changes.commits(deed.repo, issue):
         if len(one.parents) != 1:
             raise NotMergeable("This branch can't be rebased")
         # merge-tree takes its base from history: a stand-in with the tip's tree and the old parent gives the right one
-        me = world.person(by)
-        stand_in = repo.git.write_commit(repo.git.commit(tip).tree, one.parents, "stand-in", (me, me))
-        tree = _merged_tree(repo, stand_in, one.sha)
-        tip = repo.git.write_commit(tree, (tip,), one.message, (one.author, me))
+        me = deed.world.person(deed.by)
+        stand_in = deed.repo.git.write_commit(deed.repo.git.commit(tip).tree, one.parents, "stand-in", (me, me))
+        tree = _merged_tree(deed.repo, stand_in, one.sha)
+        tip = deed.repo.git.write_commit(tree, (tip,), one.message, (one.author, me))
     return tip
 
 
-def _make(world: World, repo: Repository, issue: Issue, wish: MergeWish, by: User) -> str:
+def _make(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     match wish.method:
         case "squash":
-            return _squash(world, repo, issue, wish, by)
+            return _squash(deed, issue, wish)
         case "rebase":
-            return _rebase(world, repo, issue, by)
+            return _rebase(deed, issue)
         case _:
-            return _merge_commit(world, repo, issue, wish, by)
+            return _merge_commit(deed, issue, wish)
 
 
 def _merged_tree(repo: Repository, ours: str, theirs: str) -> str:

@@ -2,57 +2,58 @@
 
 from typing import Any
 
+from bot.devforge.acts.deed import Deed
 from bot.devforge.gitvalues import Commit, stamp
-from bot.devforge.model import CheckRun, Comment, Issue, Label, Repository, Status, User
+from bot.devforge.model import CheckRun, Comment, Issue, Label, Repository, Status
 from bot.devforge.shapes import changes, checks, issues, people, repos
 from bot.devforge.world import World
 
 Json = dict[str, Any]
 
 
-def send(world: World, repo: Repository, event: str, sender: User, body: Json) -> None:
+def send(deed: Deed, event: str, body: Json) -> None:
     """Add repository and sender to a body and queue it."""
-    about = {"repository": repos.repository(world, repo), "sender": people.simple_user(world, sender)}
-    world.emit(repo, event, {**body, **about})
+    about = {"repository": repos.repository(deed.world, deed.repo), "sender": people.simple_user(deed.world, deed.by)}
+    deed.world.emit(deed.repo, event, {**body, **about})
 
 
-def issue(world: World, repo: Repository, one: Issue, action: str, by: User, label: Label | None = None) -> None:
+def issue(deed: Deed, one: Issue, action: str, label: Label | None = None) -> None:
     """Tell that an issue was opened, closed, reopened, edited, labeled or unlabeled."""
-    body: Json = {"action": action, "issue": issues.issue(world, repo, one)}
+    body: Json = {"action": action, "issue": issues.issue(deed.world, deed.repo, one)}
     if label:
-        body["label"] = issues.label(world, repo, label)
-    send(world, repo, "issues", by, body)
+        body["label"] = issues.label(deed.world, deed.repo, label)
+    send(deed, "issues", body)
 
 
-def edited(world: World, repo: Repository, one: Issue, before: tuple[str, str], by: User) -> None:
+def edited(deed: Deed, one: Issue, before: tuple[str, str]) -> None:
     """Tell that the title or the text of an issue was changed from what they were `before`."""
     now = {"title": (before[0], one.title), "body": (before[1], one.body)}
     was = {name: {"from": old} for name, (old, new) in now.items() if old != new}
-    send(world, repo, "issues", by, {"action": "edited", "issue": issues.issue(world, repo, one), "changes": was})
+    send(deed, "issues", {"action": "edited", "issue": issues.issue(deed.world, deed.repo, one), "changes": was})
 
 
-def comment(world: World, repo: Repository, one: Issue, said: Comment, before: str | None, by: User) -> None:
+def comment(deed: Deed, one: Issue, said: Comment, before: str | None) -> None:
     """Tell that a comment was created or, when it said something else `before`, edited."""
     body: Json = {
         "action": "created" if before is None else "edited",
-        "issue": issues.issue(world, repo, one),
-        "comment": issues.comment(world, repo, one, said),
+        "issue": issues.issue(deed.world, deed.repo, one),
+        "comment": issues.comment(deed.world, deed.repo, one, said),
     }
     if before is not None:
         body["changes"] = {"body": {"from": before}}
-    send(world, repo, "issue_comment", by, body)
+    send(deed, "issue_comment", body)
 
 
-def change(world: World, repo: Repository, one: Issue, facts: changes.Facts, body: Json, by: User) -> None:
+def change(deed: Deed, one: Issue, facts: changes.Facts, body: Json) -> None:
     """Tell what happened to a change; `body` has the action and what goes with it."""
-    full = changes.full_change(world, repo, one, facts)
-    send(world, repo, "pull_request", by, {"number": one.number, "pull_request": full, **body})
+    full = changes.full_change(deed.world, deed.repo, one, facts)
+    send(deed, "pull_request", {"number": one.number, "pull_request": full, **body})
 
 
 def check(world: World, repo: Repository, one: CheckRun, action: str) -> None:
     """Tell that a check run was created or completed."""
     run = checks.hook_check_run(world, repo, one)
-    send(world, repo, "check_run", world.bot(one.app), {"action": action, "check_run": run})
+    send(Deed(world, repo, world.bot(one.app)), "check_run", {"action": action, "check_run": run})
 
 
 def status(world: World, repo: Repository, one: Status) -> None:
@@ -73,16 +74,18 @@ def status(world: World, repo: Repository, one: Status) -> None:
         "created_at": stamp(one.created),
         "updated_at": stamp(one.created),
     }
-    send(world, repo, "status", one.creator, body)
+    send(Deed(world, repo, one.creator), "status", body)
 
 
 _NONE = "0" * 40
 
 
-def push(world: World, repo: Repository, ref: str, old: str | None, new: str | None, by: User) -> None:
+def push(deed: Deed, ref: str, old: str | None, new: str | None) -> None:
     """Tell that a branch or tag moved."""
-    rows = [_commit(world, repo, one) for one in reversed(repo.git.log(new, old, limit=20))] if new else []
-    page = repos.html(world, repo)
+    rows = (
+        [_commit(deed.world, deed.repo, one) for one in reversed(deed.repo.git.log(new, old, limit=20))] if new else []
+    )
+    page = repos.html(deed.world, deed.repo)
     body = {
         "ref": ref,
         "before": old or _NONE,
@@ -91,12 +94,12 @@ def push(world: World, repo: Repository, ref: str, old: str | None, new: str | N
         "compare": f"{page}/compare/{(old or _NONE)[:12]}...{(new or _NONE)[:12]}",
         "created": old is None,
         "deleted": new is None,
-        "forced": bool(old and new and not repo.git.is_ancestor(old, new)),
+        "forced": bool(old and new and not deed.repo.git.is_ancestor(old, new)),
         "commits": rows,
-        "head_commit": _commit(world, repo, repo.git.commit(new)) if new else None,
-        "pusher": {"name": by.login, "email": world.person(by).email},
+        "head_commit": _commit(deed.world, deed.repo, deed.repo.git.commit(new)) if new else None,
+        "pusher": {"name": deed.by.login, "email": deed.world.person(deed.by).email},
     }
-    send(world, repo, "push", by, body)
+    send(deed, "push", body)
 
 
 def _commit(world: World, repo: Repository, one: Commit) -> Json:

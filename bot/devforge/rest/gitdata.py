@@ -58,7 +58,7 @@ def _move(call: RepoCall, ref: str, new: str | None, old: str | None) -> None:
         call.repo.git.move(ref, new, old)
     except GitFailed as error:
         raise Problem(422, f"Reference update failed: {error}") from error
-    pushes.landed(call.world, call.repo, ref, old, new, call.actor)
+    pushes.landed(call.deed, ref, old, new)
 
 
 @on_repo(room, "PATCH", "/git/refs/<path:ref>", Role.WRITE)

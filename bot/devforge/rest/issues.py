@@ -3,6 +3,7 @@
 from flask import Blueprint, Response, request
 
 from bot.devforge.acts import issues as acts
+from bot.devforge.acts.deed import Deed
 from bot.devforge.call import Body, Problem, RepoCall, answer, not_found, on_repo, page
 from bot.devforge.model import Comment, Happened, Issue, User
 from bot.devforge.shapes import issues as shapes
@@ -28,17 +29,19 @@ def comment_of(call: RepoCall, comment_id: int) -> tuple[Issue, Comment]:
     return found
 
 
-def own_or(call: RepoCall, author: User, role: Role) -> User:
-    """Return the caller if they wrote it or have the role."""
-    return call.actor if call.actor is author and call.access.at_least(Role.WRITE) else call.demand(role)
+def own_or(call: RepoCall, author: User, role: Role) -> Deed:
+    """Return the caller's act if they wrote it or have the role."""
+    if call.actor is not author or not call.access.at_least(Role.WRITE):
+        call.demand(role)
+    return call.deed
 
 
-def speaker(call: RepoCall) -> User:
-    """Return the caller if they may write words here: anybody who may read, with a token that writes."""
-    actor = call.demand(Role.READ)
+def speaker(call: RepoCall) -> Deed:
+    """Return the caller's act if they may write words here: anybody who may read, with a token that writes."""
+    call.demand(Role.READ)
     if not call.access.at_least(Role.TRIAGE):
         raise Problem(403, "Resource not accessible by personal access token")
-    return actor
+    return call.deed
 
 
 @on_repo(room, "GET", "/issues")
@@ -57,11 +60,11 @@ def listing(call: RepoCall) -> Response:
 @on_repo(room, "POST", "/issues")
 def create(call: RepoCall) -> Response:
     body = Body("Issue")
-    by = speaker(call)
-    issue = acts.open_issue(call.world, call.repo, body.need("title"), body.text("body"), by)
+    deed = speaker(call)
+    issue = acts.open_issue(deed, body.need("title"), body.text("body"))
     if call.role.at_least(Role.TRIAGE):
         for name in body.get("labels", list, []):
-            acts.add_label(call.world, call.repo, issue, str(name), by)
+            acts.add_label(deed, issue, str(name))
     return answer(shapes.issue(call.world, call.repo, issue), 201)
 
 
@@ -73,12 +76,12 @@ def get(call: RepoCall, number: int) -> Response:
 @on_repo(room, "PATCH", "/issues/<int:number>")
 def edit(call: RepoCall, number: int) -> Response:
     issue = issue_of(call, number)
-    by = own_or(call, issue.author, Role.TRIAGE)
+    deed = own_or(call, issue.author, Role.TRIAGE)
     body = Body("Issue")
     state = body.one_of("state", ("open", "closed"), issue.state)
     words = body.text("title", issue.title), body.text("body", issue.body)
-    acts.reword(call.world, call.repo, issue, words, by)
-    acts.set_state(call.world, call.repo, issue, state, by)
+    acts.reword(deed, issue, words)
+    acts.set_state(deed, issue, state)
     return answer(shapes.issue(call.world, call.repo, issue))
 
 
@@ -98,7 +101,7 @@ def _words(body: Body) -> str:
 @on_repo(room, "POST", "/issues/<int:number>/comments")
 def say(call: RepoCall, number: int) -> Response:
     issue = issue_of(call, number)
-    comment = acts.say(call.world, call.repo, issue, _words(Body("IssueComment")), speaker(call))
+    comment = acts.say(speaker(call), issue, _words(Body("IssueComment")))
     return answer(shapes.comment(call.world, call.repo, issue, comment), 201)
 
 
@@ -117,8 +120,8 @@ def comment(call: RepoCall, comment_id: int) -> Response:
 @on_repo(room, "PATCH", "/issues/comments/<int:comment_id>")
 def edit_comment(call: RepoCall, comment_id: int) -> Response:
     issue, one = comment_of(call, comment_id)
-    by = own_or(call, one.author, Role.WRITE)
-    acts.edit(call.world, call.repo, issue, one, _words(Body("IssueComment")), by)
+    deed = own_or(call, one.author, Role.WRITE)
+    acts.edit(deed, issue, one, _words(Body("IssueComment")))
     return answer(shapes.comment(call.world, call.repo, issue, one))
 
 
@@ -142,7 +145,7 @@ def reactions(call: RepoCall, comment_id: int) -> Response:
 def react(call: RepoCall, comment_id: int) -> Response:
     _, one = comment_of(call, comment_id)
     content = Body("Reaction").one_of("content", shapes.CONTENTS, "")
-    reaction, new = acts.react(call.world, one, content, speaker(call))
+    reaction, new = acts.react(speaker(call), one, content)
     return answer(shapes.reaction(call.world, reaction), 201 if new else 200)
 
 

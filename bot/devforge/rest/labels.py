@@ -60,7 +60,7 @@ def on_issue(call: RepoCall, number: int) -> Response:
 def add(call: RepoCall, number: int) -> Response:
     issue = issue_of(call, number)
     for name in _names():
-        acts.add_label(call.world, call.repo, issue, name, call.actor)
+        acts.add_label(call.deed, issue, name)
     return _all(call, issue)
 
 
@@ -69,9 +69,9 @@ def replace(call: RepoCall, number: int) -> Response:
     issue, names = issue_of(call, number), _names()
     keep = {name.lower() for name in names}
     for gone in [name for name in issue.labels if name.lower() not in keep]:
-        acts.take_label(call.world, call.repo, issue, gone, call.actor)
+        acts.take_label(call.deed, issue, gone)
     for name in names:
-        acts.add_label(call.world, call.repo, issue, name, call.actor)
+        acts.add_label(call.deed, issue, name)
     return _all(call, issue)
 
 
@@ -79,13 +79,13 @@ def replace(call: RepoCall, number: int) -> Response:
 def clear(call: RepoCall, number: int) -> Response:
     issue = issue_of(call, number)
     for name in list(issue.labels):
-        acts.take_label(call.world, call.repo, issue, name, call.actor)
+        acts.take_label(call.deed, issue, name)
     return answer(None, 204)
 
 
 @on_repo(room, "DELETE", "/issues/<int:number>/labels/<path:label>", Role.TRIAGE)
 def take(call: RepoCall, number: int, label: str) -> Response:
     issue = issue_of(call, number)
-    if not acts.take_label(call.world, call.repo, issue, label, call.actor):
+    if not acts.take_label(call.deed, issue, label):
         raise Problem(404, "Label does not exist")
     return _all(call, issue)

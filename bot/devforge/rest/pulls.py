@@ -60,7 +60,7 @@ def create(call: RepoCall) -> Response:
     number, by = acts.next_number(call.repo), call.actor
     issue = Issue(call.world.next_id(), number, title, body.text("body"), by, now, now)
     issue.change = ChangePart(call.world.next_id(), head, base, head_sha, base_sha, body.get("draft", bool, False))
-    changes.open_change(call.world, call.repo, issue, by)
+    changes.open_change(call.deed, issue)
     return _full(call, issue, 201)
 
 
@@ -84,14 +84,14 @@ def get(call: RepoCall, number: int) -> Response:
 @on_repo(room, "PATCH", "/pulls/<int:number>")
 def edit(call: RepoCall, number: int) -> Response:
     issue, change = change_of(call, number)
-    by = own_or(call, issue.author, Role.WRITE)
+    deed = own_or(call, issue.author, Role.WRITE)
     body = Body("PullRequest")
     state = body.one_of("state", ("open", "closed"), issue.state)
     if state == "open" and change.merged_at:
         raise invalid("PullRequest", "state", "invalid")
     words = body.text("title", issue.title), body.text("body", issue.body)
-    acts.reword(call.world, call.repo, issue, words, by)
-    acts.set_state(call.world, call.repo, issue, state, by)
+    acts.reword(deed, issue, words)
+    acts.set_state(deed, issue, state)
     return _full(call, issue)
 
 
@@ -120,7 +120,7 @@ _REVIEWS = {"APPROVE": "APPROVED", "REQUEST_CHANGES": "CHANGES_REQUESTED", "COMM
 @on_repo(room, "POST", "/pulls/<int:number>/reviews")
 def create_review(call: RepoCall, number: int) -> Response:
     issue, change = change_of(call, number)
-    body, by = Body("PullRequestReview"), speaker(call)
+    body, by = Body("PullRequestReview"), speaker(call).by
     event = body.one_of("event", tuple(_REVIEWS), "COMMENT")
     if event != "COMMENT" and by is issue.author:
         raise Problem(422, "Unprocessable Entity: Can not approve or request changes on your own pull request")
@@ -149,7 +149,7 @@ def merge(call: RepoCall, number: int) -> Response:
         body.text("commit_message"),
     )
     try:
-        sha = merging.merge(call.world, call.repo, issue, wish, call.actor)
+        sha = merging.merge(call.deed, issue, wish)
     except merging.NotMergeable as error:
         raise Problem(405, str(error)) from error
     except merging.Moved as error:
