@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from typing import assert_never
 
 from bot.domain import facts as f
 from bot.domain.actions import ActionPlan
@@ -216,6 +217,8 @@ def apply(run: Run, fact: f.Fact) -> Run:
             return _again(run)
         case f.Received() | f.Handled() | f.Requested():
             raise Tampered(f"{type(fact).__name__} does not belong in the stream of a run")
+        case _:  # pragma: no cover - the type checker proves that nothing is left
+            assert_never(fact)
 
 
 def _again(run: Run) -> Run:

@@ -129,7 +129,7 @@ def _give_up(lost: TaskFailed | PatchRefused) -> GiveUp:
 
 
 def _towards_merge(run: Run) -> Step:
-    if run.judged is None or run.woken:
+    if run.judged is None or run.judged.sha != run.head or run.woken:
         return Judge()
     if not verdict_is_shown(run):
         return ShowVerdict()

@@ -180,7 +180,7 @@ def _members(party: Party, snapshot: Snapshot) -> tuple[str, ...]:
             return (snapshot.change.author,)
         case "committer":
             return snapshot.change.committers
-        case _:
+        case _:  # pragma: no cover - the type checker proves that nothing is left
             assert_never(party)
 
 

@@ -18,5 +18,10 @@ def text() -> str:
     return json.dumps(schema, indent=2) + "\n"
 
 
-if __name__ == "__main__":
-    FILE.write_text(text(), encoding="utf-8")
+def write(file: Path = FILE) -> None:
+    """Write the published file anew."""
+    file.write_text(text(), encoding="utf-8")
+
+
+if __name__ == "__main__":  # pragma: no cover - `write` is what is tested
+    write()
