@@ -21,7 +21,8 @@ from workers.sandbox.runtime import Binary, Mount, binaries, interpreter_mounts,
 
 # Uids for root to become. Debian gives out none of these, and no user or service should have one.
 _UIDS = range(58_000, 59_000)
-_PROBE = """
+_MISSING = " is not installed for this interpreter"
+_PROBE = f"""
 import importlib.util as u, os, socket
 s = dict(l.split(":", 1) for l in open("/proc/self/status"))
 bad = []
@@ -32,7 +33,7 @@ if os.getuid() == 0: bad.append("it is root")
 if [n for _, n in socket.if_nameindex() if n != "lo"]: bad.append("it sees the network")
 if open("/proc/1/environ").read().strip("\\0") not in ("", "PWD=/"): bad.append("process 1 has an environment")
 if os.access("/", os.W_OK) or os.access("/proc/sys/kernel/core_pattern", os.W_OK): bad.append("it may write the system")
-bad += [m + " is not installed for this interpreter" for m in ("pytest", "coverage") if not u.find_spec(m)]
+bad += [m + "{_MISSING}" for m in ("pytest", "coverage") if not u.find_spec(m)]
 print("; ".join(bad) or "closed")
 """
 _checked: dict[tuple[object, ...], Binary] = {}
@@ -96,7 +97,7 @@ class BubblewrapSandbox:
                     _checked[key] = candidate
                     sweep_rooms()
                     return
-            raise SandboxUnavailable("no bubblewrap works here. " + " ".join([*reasons, *_advice()]))
+            raise SandboxUnavailable("no bubblewrap works here. " + " ".join([*reasons, *_advice(reasons)]))
 
     def run(
         self,
@@ -277,8 +278,10 @@ def _required(name: str) -> str:
     return found
 
 
-def _advice() -> list[str]:
-    """What to do about the switches of this machine that commonly forbid user namespaces."""
+def _advice(reasons: Sequence[str]) -> list[str]:
+    """What to do: about missing modules, or the switches of this machine that commonly forbid user namespaces."""
+    if any(_MISSING in reason for reason in reasons):
+        return ["Install pytest and coverage there, readable by everybody, or name another interpreter."]
     known = {
         "/proc/sys/user/max_user_namespaces": ("0", "User namespaces are off: sysctl user.max_user_namespaces=10000."),
         "/proc/sys/kernel/unprivileged_userns_clone": (

@@ -12,12 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bot.domain.errors import JourneymanError
+
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_DEPTH = 64
 
 
-class PathRefused(ValueError):
-    """A path that must not be touched. `code` is one of: outside, link, missing, not_a_file, too_large, exists."""
+class PathRefused(JourneymanError, ValueError):
+    """A path or archive that must not be used.
+
+    `code` is one of: outside, link, missing, not_a_file, too_large, exists, binary, broken.
+    """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
