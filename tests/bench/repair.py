@@ -1,3 +1,4 @@
+# ruff: noqa: T201 - a program that people run: printing is its job
 """How many small buggy programs the repair engine mends: `python -m tests.bench.repair [DIR] [--seconds N] [--json]`.
 
 DIR holds one folder per program: its code, the tests that the engine may see (`tests/` or `test_*.py`), and `held_out/`
@@ -145,10 +146,12 @@ def summary(rows: list[Row]) -> dict[str, object]:
 def show(rows: list[Row], figures: dict[str, object]) -> None:
     """Print the table for people."""
     for kind, count in dict(figures["kinds"]).items():  # type: ignore[call-overload]
-        print(f"{kind:<36} {count['correct']:>3} correct {count['patched']:>3} patched of {count['programs']:>3}")  # noqa: T201
+        print(f"{kind:<36} {count['correct']:>3} correct {count['patched']:>3} patched of {count['programs']:>3}")
     total = figures["programs"]
-    print(f"\n{figures['patched']} of {total} got a patch that passes, {figures['correct']} pass the held-out tests too")  # noqa: T201
-    print(f"median: {figures['median_seconds']} s, {figures['median_candidates']} edits tried")  # noqa: T201
+    print(
+        f"\n{figures['patched']} of {total} got a patch that passes, {figures['correct']} pass the held-out tests too"
+    )
+    print(f"median: {figures['median_seconds']} s, {figures['median_candidates']} edits tried")
 
 
 def arguments() -> argparse.Namespace:
@@ -168,22 +171,22 @@ def main() -> int:
     asked = arguments()
     chosen = [one for one in programs(asked.folder) if asked.only in one.name] if asked.folder.is_dir() else []
     if not chosen:
-        print(f"no programs in {asked.folder}: give a folder of folders", file=sys.stderr)  # noqa: T201
+        print(f"no programs in {asked.folder}: give a folder of folders", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(asked.jobs) as pool:
         if asked.check:
             faults = [(one.name, fault) for one, fault in zip(chosen, pool.map(check, chosen), strict=True) if fault]
             for name, fault in faults:
-                print(f"{name}: {fault}")  # noqa: T201
+                print(f"{name}: {fault}")
             return 1 if faults else 0
         rows = []
         for row in pool.map(lambda one: try_one(one, asked.seconds), chosen):
             rows.append(row)
             mark = "correct" if row.correct else "patched" if row.plausible else row.status
-            print(f"{row.name:<28} {mark:<10} {row.seconds:6.1f} s {row.candidates:5} {row.operator}", file=sys.stderr)  # noqa: T201
+            print(f"{row.name:<28} {mark:<10} {row.seconds:6.1f} s {row.candidates:5} {row.operator}", file=sys.stderr)
     figures = summary(rows)
     if asked.json:
-        print(json.dumps({**figures, "rows": [asdict(row) for row in rows]}, indent=2))  # noqa: T201
+        print(json.dumps({**figures, "rows": [asdict(row) for row in rows]}, indent=2))
     else:
         show(rows, figures)
     return 0

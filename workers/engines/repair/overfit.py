@@ -9,6 +9,7 @@ from workers.engines.repair.mutate.variant import Edit
 FORGETS_INPUT = 0.25
 LITERAL_OF_TEST = 0.15
 SAYS_CONSTANT = 0.35
+DEGENERATE = 0.2
 EVERYDAY = {"0", "1", "-1", "2", "''", '""', "None", "True", "False", "[]", "{}", "()", "0.0", "1.0", "' '", '" "'}
 LITERAL = re.compile(r"""-?\b\d+(?:\.\d+)?\b|'[^'\n]*'|"[^"\n]*\"""")
 
@@ -47,7 +48,7 @@ def _tree(text: bytes) -> ast.Module | None:
         return None
 
 
-def liking(unit: Unit, edits: tuple[Edit, ...], operator: str, clues: Clues) -> float:
+def liking(unit: Unit, edits: tuple[Edit, ...], clues: Clues) -> float:
     """Return a factor for an edit's merit: 0 (no Python, or no change) to 1 (nothing speaks against it)."""
     start, end = region(unit, edits)
     old = unit.data[start:end]
@@ -63,6 +64,8 @@ def liking(unit: Unit, edits: tuple[Edit, ...], operator: str, clues: Clues) -> 
         factor *= LITERAL_OF_TEST
     if _says_constant(before, after):
         factor *= SAYS_CONSTANT
+    if _degenerate(after) > _degenerate(before):
+        factor *= DEGENERATE
     return factor
 
 
@@ -83,6 +86,27 @@ def _inputs_used(tree: ast.Module) -> set[str]:
 def _says_constant(before: ast.Module, after: ast.Module) -> bool:
     """A condition became a constant, or one more return says a constant than before without any new test."""
     return _constant_tests(after) > _constant_tests(before)
+
+
+def _degenerate(tree: ast.Module) -> int:
+    """Count what nobody writes on purpose: `x - x`, `x < x`, `f(x, x)`, `x = x`, `min(x)` of two equals."""
+    count = 0
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Mult):
+            count += _same(node.left, node.right)
+        elif isinstance(node, ast.Compare) and len(node.ops) == 1:
+            count += _same(node.left, node.comparators[0])
+        elif isinstance(node, ast.BoolOp) or (isinstance(node, ast.Call) and len(node.args) == 2):
+            first, second = node.values[:2] if isinstance(node, ast.BoolOp) else node.args
+            count += not isinstance(first, ast.Constant) and _same(first, second)
+        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = ast.unparse(node.targets[0])
+            count += target == ast.unparse(node.value)
+    return count
+
+
+def _same(one: ast.expr, two: ast.expr) -> bool:
+    return ast.dump(one) == ast.dump(two)
 
 
 def _constant_tests(tree: ast.Module) -> int:

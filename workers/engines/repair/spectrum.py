@@ -13,10 +13,11 @@ ANY_FRAME = 0.12
 TOLD_FRAME = 0.25
 TOLD_NAME = 0.15
 TOLD_FILE = 0.10
+NO_HINT = Hint()
 
 
 def ochiai(failed_here: int, passed_here: int, failed: int) -> float:
-    """Return the Ochiai coefficient of a line: 0 (no failing test ran it) to 1 (just the failing tests, all of them)."""
+    """Return the Ochiai coefficient: 0 (no failing test ran the line) to 1 (just the failing tests did, and all)."""
     if failed_here <= 0 or failed <= 0:
         return 0.0
     return failed_here / sqrt(failed * (failed_here + passed_here))
@@ -28,7 +29,7 @@ def rank(
     failing: Sequence[str],
     passing: Sequence[str],
     failures: Iterable[Failure] = (),
-    hint: Hint = Hint(),
+    hint: Hint = NO_HINT,
 ) -> dict[Line, float]:
     """Return every line that a failing test ran, or that runs at import, with its suspiciousness, highest first."""
     bad, good = set(failing), set(passing)

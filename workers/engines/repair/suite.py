@@ -41,7 +41,7 @@ class Failure:
 
 @dataclass(slots=True)
 class Survey:
-    """One run of the whole suite. `lines` maps a file to its lines and those to the tests that ran them ("": imports)."""
+    """One run of the whole suite. `lines`: file -> line -> the tests that ran it ("" stands for importing)."""
 
     tests: list[str] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -119,7 +119,13 @@ def survey(
         if heard is not None and message["kind"] == "outcome":
             heard(found)
 
-    request = {"mode": "survey", "tests": list(tests), "lines": list(watch), "seconds": seconds, "test_seconds": test_seconds}
+    request = {
+        "mode": "survey",
+        "tests": list(tests),
+        "lines": list(watch),
+        "seconds": seconds,
+        "test_seconds": test_seconds,
+    }
     finished, ended = talk(sandbox, workspace, request, seconds=seconds, hear=hear)
     if not ended and not found.trouble:
         found.late = found.late or finished.timed_out
@@ -153,7 +159,10 @@ def talk(
         [sandbox.python, "-P", "-c", BOOT],
         workspace=workspace,
         limits=Limits(
-            wall_seconds=seconds + GRACE, cpu_seconds=2 * (seconds + GRACE), memory_mb=MEMORY_MB, output_bytes=64_000_000
+            wall_seconds=seconds + GRACE,
+            cpu_seconds=2 * (seconds + GRACE),
+            memory_mb=MEMORY_MB,
+            output_bytes=64_000_000,
         ),
         stdin=json.dumps(load).encode(),
         env={"PYTHONHASHSEED": "0"},

@@ -47,7 +47,7 @@ def _be_child(work: Callable[[Tell], None], reading: int, writing: int) -> None:
         work(tell)
         tell({"kind": "end"})
         code = 0
-    except BaseException as error:  # noqa: BLE001 - the border of the child: report, never return into the parent's code
+    except BaseException as error:  # noqa: BLE001 - the border of the child: nothing may return into the parent's code
         _write_all(writing, json.dumps({"kind": "crash", "text": repr(error)[:400]}).encode() + b"\n")
     finally:
         os._exit(code)

@@ -5,6 +5,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from workers.engines.repair.inside.session import arguments
 from workers.engines.repair.inside.tree import Tree
 
 MOST_WARM = 400
+MOST_MEASURED = 20
+LEAST_CPU = 0.35
 
 
 class Hunt:
-    """One hunt; `request` has root, goals, keep (tests that must go on passing), candidates, seconds, linger, enough."""
+    """One hunt; `request` has the root, the goals, the tests to keep, the candidates and the bounds."""
 
     def __init__(self, request: dict[str, Any], tell: Tell) -> None:
         self.root = Path(request["root"])
@@ -37,6 +40,7 @@ class Hunt:
         self.session: pytest.Session | None = None
         self.recorder: Recorder | None = None
         self.child_tell: Tell = tell
+        self.hung: bool = request["hung"]
         self.cpu = 2.0
 
     def run(self) -> None:
@@ -58,14 +62,14 @@ class Hunt:
         self.session = None if loaded else session
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection(self, session: pytest.Session) -> object:
+    def pytest_collection(self) -> object:
         """Hunt here, in place of collecting: every child is a fork of this very moment."""
         if self.session is not None:
             self._hunt()
         return True
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> object:
+    def pytest_runtestloop(self) -> object:
         """Run nothing in the parent."""
         return True
 
@@ -88,19 +92,21 @@ class Hunt:
         self.tell({"kind": "exhausted"})
 
     def _warm(self) -> None:
-        """Run the failing tests once unchanged: how long do they take, and which libraries do they load?"""
-        result = self._run(self.goals, seconds=20.0, cpu=15.0, fail_fast=False)
-        for name in result["modules"][:MOST_WARM]:
+        """Run tests unchanged: how long do they take, and which libraries do they load?
+
+        A hang of the unchanged program says nothing about the fixed one: then other tests are the measure.
+        """
+        measure = sorted(self.keep)[:MOST_MEASURED] if self.hung else self.goals
+        result = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False) if measure else None
+        for name in result["modules"][:MOST_WARM] if result else ():
             if name not in sys.modules:
-                try:
+                # Warming is a favour: whatever a library raises here, the child meets it again.
+                with suppress(Exception):
                     import_module(name)
-                except Exception:  # noqa: BLE001, S112 - warming is a favour: whatever a library raises, the child meets it again
-                    continue
-        again = self._run(self.goals, seconds=20.0, cpu=15.0, fail_fast=False)
-        used = again["cpu"] if again["end"] == "done" else 1.5
-        # A hang of the unchanged program says nothing about the fixed one: allow a moderate time then.
-        self.cpu = min(10.0, max(0.35, used * 4)) if used < 2.0 else 2.0
-        self.tell({"kind": "warm", "cpu": used, "end": again["end"], "passed": again["passed"]})
+        again = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False) if measure else None
+        used = again["cpu"] if again and again["end"] == "done" else 0.1
+        self.cpu = min(10.0, max(LEAST_CPU, used * 4))
+        self.tell({"kind": "warm", "cpu": used})
 
     def _try(self, candidate: dict[str, Any]) -> bool:
         began = time.monotonic()
@@ -118,14 +124,16 @@ class Hunt:
             for path in candidate["edits"]:
                 self.tree.put_back(path)
             self.tree.restore()
-        self.tell({
-            "kind": "tried",
-            "id": candidate["id"],
-            "verdict": verdict,
-            "passed": result["passed"],
-            "end": result["end"],
-            "seconds": round(time.monotonic() - began, 4),
-        })
+        self.tell(
+            {
+                "kind": "tried",
+                "id": candidate["id"],
+                "verdict": verdict,
+                "passed": result["passed"],
+                "end": result["end"],
+                "seconds": round(time.monotonic() - began, 4),
+            }
+        )
         return verdict == "plausible"
 
     @staticmethod

@@ -129,9 +129,10 @@ class Recorder:
         return found[-MOST_FRAMES:]
 
 
-def _hang(signum: int, frame: FrameType | None) -> None:
+def _hang(_signum: int, _frame: FrameType | None) -> None:
     raise Hung("the test took too long")
 
 
-def _no_picture(excinfo: object, style: object = None) -> str:
+def _no_picture(_excinfo: object, style: object = None) -> str:
+    del style
     return "failed"

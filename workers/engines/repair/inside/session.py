@@ -9,7 +9,17 @@ import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
-SWITCHED_OFF = ("cacheprovider", "terminal", "randomly", "xdist", "xdist.looponfail", "timeout", "pytest_cov", "cov", "logfire")
+SWITCHED_OFF = (
+    "cacheprovider",
+    "terminal",
+    "randomly",
+    "xdist",
+    "xdist.looponfail",
+    "timeout",
+    "pytest_cov",
+    "cov",
+    "logfire",
+)
 KEPT = re.compile(r"^(--import-mode|--doctest-modules|--doctest-glob|--asyncio-mode|--ds|--pyargs|-p$|-m$|-W$)")
 WITH_VALUE = ("-p", "-m", "-W", "--import-mode", "--asyncio-mode", "--ds", "--doctest-glob")
 

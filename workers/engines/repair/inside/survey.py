@@ -70,7 +70,8 @@ class Survey:
 
     def _limit(self) -> float:
         shorter = min(self.each, 1.5) if self.hung >= SOON_HUNG else self.each
-        return max(0.2, min(shorter, self.until - time.monotonic()))
+        left = self.until - time.monotonic()
+        return max(0.2, shorter if shorter < left else left)
 
     def _work(self, tell: Tell) -> None:
         cover = self._cover() if self.watched else None

@@ -1,4 +1,4 @@
-"""Faults in arithmetic: the wrong operator, an operand too many, the wrong order or grouping, one too many or too few."""
+"""Faults in arithmetic: the wrong operator, order or grouping, an operand too many, one too many or too few."""
 
 from collections.abc import Iterator
 
@@ -114,10 +114,18 @@ def _counts(site: Site) -> float:
         caller = site.unit.parents[parent]
         in_range = isinstance(caller, cst.Call) and site.code(caller.func) == "range"
         return ONE_OFF * 1.3 if in_range else ONE_OFF * (0.7 if number else 0.35)
-    if isinstance(parent, cst.Comparison | cst.ComparisonTarget | cst.BinaryOperation):
-        return ONE_OFF * (0.7 if number or is_len else 0.3)
-    if isinstance(parent, cst.Return | cst.Assign | cst.AugAssign | cst.Element):
-        return ONE_OFF * (0.7 if number or is_len else 0.3)
+    if isinstance(
+        parent,
+        cst.Comparison
+        | cst.ComparisonTarget
+        | cst.BinaryOperation
+        | cst.Return
+        | cst.Assign
+        | cst.AugAssign
+        | cst.Element,
+    ):
+        element = isinstance(node, cst.Subscript | cst.Attribute)
+        return ONE_OFF * (0.3 if element else 0.7 if number or is_len else 0.3)
     return 0.0
 
 
@@ -138,6 +146,7 @@ def with_local(site: Site) -> Iterator[Variant]:
     if not prior or isinstance(site.node, cst.Attribute):
         return
     text = site.code()
+    prior *= 2.0 if isinstance(site.parent, cst.Arg) and _is_recursive(site, site.unit.parents[site.parent]) else 1.0
     for name in site.names():
         if name != text and not site.kinds(name) & {"list", "map", "set", "text", "flag", "object", "function"}:
             yield site.put(f"{text} - {name}", "arithmetic.with_local", prior * 0.22)
@@ -145,12 +154,17 @@ def with_local(site: Site) -> Iterator[Variant]:
             yield site.put(f"{text} * {name}", "arithmetic.with_local", prior * 0.12)
 
 
+def _is_recursive(site: Site, call: cst.CSTNode) -> bool:
+    called = site.code(call.func) if isinstance(call, cst.Call) else ""
+    return site.function is not None and called.rsplit(".", 1)[-1] == site.function.node.name.value
+
+
 def forgotten_operand(site: Site) -> Iterator[Variant]:
     """`return x` or `t = x` -> with a local, an attribute or a constant added, whatever the type (`head + rest`)."""
     node, parent = site.node, site.parent
     if not isinstance(parent, cst.Return | cst.Assign) or not isinstance(node, cst.BaseExpression):
         return
-    if isinstance(node, cst.Name) and node.value in ("None", "True", "False") or site.function is None:
+    if (isinstance(node, cst.Name) and node.value in ("None", "True", "False")) or site.function is None:
         return
     if isinstance(parent, cst.Assign) and parent.value is not node:
         return
@@ -164,12 +178,18 @@ def forgotten_operand(site: Site) -> Iterator[Variant]:
 def sign(site: Site) -> Iterator[Variant]:
     """`-x` -> `x`; `x` -> `-x`; `x` -> `abs(x)`."""
     node, parent = site.node, site.parent
-    if isinstance(node, cst.UnaryOperation) and isinstance(node.operator, cst.Minus) and not isinstance(node.expression, cst.Integer):
+    if (
+        isinstance(node, cst.UnaryOperation)
+        and isinstance(node.operator, cst.Minus)
+        and not isinstance(node.expression, cst.Integer)
+    ):
         yield site.put_whole(site.code(node.expression), "arithmetic.sign", 0.5)
     if isinstance(node, cst.BinaryOperation) and site.text(node.operator).strip() == "-":
         yield site.put_whole(f"abs({site.text()})", "arithmetic.absolute", 0.25)
         yield site.put_whole(f"max(0, {site.text()})", "arithmetic.floor", 0.12)
-    if isinstance(node, cst.Name | cst.Attribute | cst.Subscript) and isinstance(parent, cst.Return | cst.Arg | cst.Assign | cst.AugAssign):
+    if isinstance(node, cst.Name | cst.Attribute | cst.Subscript) and isinstance(
+        parent, cst.Return | cst.Arg | cst.Assign | cst.AugAssign
+    ):
         if getattr(parent, "value", None) is node and not isinstance(node, cst.Name):
             yield site.put(f"-{site.code()}", "arithmetic.sign", 0.12)
         elif isinstance(node, cst.Name) and "number" in site.kinds(node.value):

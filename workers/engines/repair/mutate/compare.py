@@ -78,11 +78,13 @@ def junction(site: Site) -> Iterator[Variant]:
     here = site.text(node.operator).strip()
     if isinstance(node.right, cst.BooleanOperation) and not node.right.lpar:
         right = node.right
-        text = f"({site.code(node.left)} {here} {site.code(right.left)}) {site.text(right.operator).strip()} {site.code(right.right)}"
+        first = f"({site.code(node.left)} {here} {site.code(right.left)})"
+        text = f"{first} {site.text(right.operator).strip()} {site.code(right.right)}"
         yield site.put(text, "boolean.grouping", 0.4)
     if isinstance(node.left, cst.BooleanOperation) and not node.left.lpar:
         left = node.left
-        text = f"{site.code(left.left)} {site.text(left.operator).strip()} ({site.code(left.right)} {here} {site.code(node.right)})"
+        last = f"({site.code(left.right)} {here} {site.code(node.right)})"
+        text = f"{site.code(left.left)} {site.text(left.operator).strip()} {last}"
         yield site.put(text, "boolean.grouping", 0.4)
 
 
@@ -177,7 +179,9 @@ def branches(site: Site) -> Iterator[Variant]:
     """`a if c else b` -> `b if c else a`."""
     node = site.node
     if isinstance(node, cst.IfExp):
-        yield site.put(f"{site.code(node.orelse)} if {site.code(node.test)} else {site.code(node.body)}", "boolean.branches", 0.5)
+        yield site.put(
+            f"{site.code(node.orelse)} if {site.code(node.test)} else {site.code(node.body)}", "boolean.branches", 0.5
+        )
 
 
 def truth_to_none(site: Site) -> Iterator[Variant]:

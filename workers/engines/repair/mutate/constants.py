@@ -44,7 +44,15 @@ def flags(site: Site) -> Iterator[Variant]:
     if node.value == "None":
         if isinstance(site.parent, cst.ComparisonTarget | cst.Comparison | cst.Annotation):
             return
-        for text, prior in (("0", 0.25), ("[]", 0.25), ("''", 0.2), ("{}", 0.2), ("False", 0.15), ("True", 0.08), ("set()", 0.08)):
+        for text, prior in (
+            ("0", 0.25),
+            ("[]", 0.25),
+            ("''", 0.2),
+            ("{}", 0.2),
+            ("False", 0.15),
+            ("True", 0.08),
+            ("set()", 0.08),
+        ):
             yield site.put(text, "constant.none", prior)
         return
     yield site.put("False" if node.value == "True" else "True", "constant.flag", 0.7)
@@ -109,7 +117,15 @@ def containers(site: Site) -> Iterator[Variant]:
     """`[]` -> `[[]]`, `[n]`; `{}` -> `set()`."""
     node = site.node
     if isinstance(node, cst.List) and not node.elements:
-        for text, prior in (("[[]]", 0.3), ("[0]", 0.2), ("[1]", 0.15), ("set()", 0.12), ("{}", 0.1), ("None", 0.1), ("()", 0.05)):
+        for text, prior in (
+            ("[[]]", 0.3),
+            ("[0]", 0.2),
+            ("[1]", 0.15),
+            ("set()", 0.12),
+            ("{}", 0.1),
+            ("None", 0.1),
+            ("()", 0.05),
+        ):
             yield site.put(text, "constant.container", prior)
         for name in site.names():
             yield site.put(f"[{name}]", "constant.container", 0.2)

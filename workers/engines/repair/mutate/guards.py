@@ -7,18 +7,43 @@ import libcst as cst
 from workers.engines.repair.mutate.unit import Function
 from workers.engines.repair.mutate.variant import Edit, Operator, Site, Variant, insert_after, insert_before
 
-EXCEPTIONS = ("ValueError", "KeyError", "IndexError", "TypeError", "ZeroDivisionError", "AttributeError", "LookupError", "Exception", "StopIteration", "RuntimeError", "OSError", "FileNotFoundError", "NotImplementedError", "OverflowError", "PermissionError", "UnicodeDecodeError", "TimeoutError", "ArithmeticError")
-EMPTY_ERRORS = frozenset({"ZeroDivisionError", "IndexError", "ValueError", "StopIteration", "RecursionError", "KeyError"})
+EXCEPTIONS = (
+    "ValueError",
+    "KeyError",
+    "IndexError",
+    "TypeError",
+    "ZeroDivisionError",
+    "AttributeError",
+    "LookupError",
+    "Exception",
+    "StopIteration",
+    "RuntimeError",
+    "OSError",
+    "FileNotFoundError",
+    "NotImplementedError",
+    "OverflowError",
+    "PermissionError",
+    "UnicodeDecodeError",
+    "TimeoutError",
+    "ArithmeticError",
+)
+EMPTY_ERRORS = frozenset(
+    {"ZeroDivisionError", "IndexError", "ValueError", "StopIteration", "RecursionError", "KeyError"}
+)
 NONE_ERRORS = frozenset({"TypeError", "AttributeError"})
 
 
-def _starts(site: Site, function: Function) -> cst.CSTNode | None:
+def _starts(function: Function) -> cst.CSTNode | None:
     """Return the first statement of a function after its docstring."""
     body = function.node.body
     if not isinstance(body, cst.IndentedBlock):
         return None
     for one in body.body:
-        doc = isinstance(one, cst.SimpleStatementLine) and isinstance(one.body[0], cst.Expr) and isinstance(one.body[0].value, cst.SimpleString)
+        doc = (
+            isinstance(one, cst.SimpleStatementLine)
+            and isinstance(one.body[0], cst.Expr)
+            and isinstance(one.body[0].value, cst.SimpleString)
+        )
         if not doc:
             return one
     return None
@@ -26,14 +51,35 @@ def _starts(site: Site, function: Function) -> cst.CSTNode | None:
 
 def _answers(site: Site, function: Function) -> dict[str, float]:
     """Return what a guard may return here: usual empty values, parameters, what the function returns elsewhere."""
-    found = {"None": 0.8, "0": 0.8, "[]": 0.8, "False": 0.7, "True": 0.5, "''": 0.5, "{}": 0.5, "1": 0.4, "-1": 0.4, "0.0": 0.5, "set()": 0.2, "()": 0.2, "": 0.5}
+    found = {
+        "None": 0.8,
+        "0": 0.8,
+        "[]": 0.8,
+        "False": 0.7,
+        "True": 0.5,
+        "''": 0.5,
+        "{}": 0.5,
+        "1": 0.4,
+        "-1": 0.4,
+        "0.0": 0.5,
+        "set()": 0.2,
+        "()": 0.2,
+        "": 0.5,
+    }
     for name in function.params[:4]:
         found[name] = 0.5
     for one in site.unit.descend(function.node.body):
         if isinstance(one, cst.Return) and one.value is not None and len(site.text(one.value)) < 30:
             text = site.text(one.value)
-            found[text] = max(found.get(text, 0.0), 1.0 if isinstance(one.value, cst.Integer | cst.List | cst.SimpleString | cst.Dict) else 0.6)
-        elif isinstance(one, cst.Assign) and isinstance(one.value, cst.Integer | cst.List | cst.Dict | cst.SimpleString) and len(site.text(one.value)) < 8:
+            found[text] = max(
+                found.get(text, 0.0),
+                1.0 if isinstance(one.value, cst.Integer | cst.List | cst.SimpleString | cst.Dict) else 0.6,
+            )
+        elif (
+            isinstance(one, cst.Assign)
+            and isinstance(one.value, cst.Integer | cst.List | cst.Dict | cst.SimpleString)
+            and len(site.text(one.value)) < 8
+        ):
             text = site.text(one.value)
             found[text] = max(found.get(text, 0.0), 0.85)
     if site.function is not None and function.is_generator:
@@ -81,12 +127,15 @@ def early_return(site: Site) -> Iterator[Variant]:
     function = site.function
     if function is None or not _is_block_statement(site):
         return
-    first = _starts(site, function)
+    first = _starts(function)
     at_start = first is site.node
     step = site.unit.step
     answers = _answers(site, function)
     for condition, weight in _conditions(site, function):
-        bound_here = at_start and any(part in function.names and part not in function.params for part in condition.replace("(", " ").replace(")", " ").split())
+        bound_here = at_start and any(
+            part in function.names and part not in function.params
+            for part in condition.replace("(", " ").replace(")", " ").split()
+        )
         if bound_here:
             continue
         for answer, liking in answers.items():
@@ -94,15 +143,27 @@ def early_return(site: Site) -> Iterator[Variant]:
                 continue
             prior = 0.3 * weight * liking * (1.0 if at_start else 0.35)
             if prior >= 0.02:
-                yield insert_before(site, site.node, [f"if {condition}:", f"{step}return {answer}".rstrip()], "guard.return", min(0.6, prior))
+                yield insert_before(
+                    site,
+                    site.node,
+                    [f"if {condition}:", f"{step}return {answer}".rstrip()],
+                    "guard.return",
+                    min(0.6, prior),
+                )
 
 
 def _is_block_statement(site: Site) -> bool:
     node = site.node
     parent = site.parent
-    if not isinstance(parent, cst.IndentedBlock) or not isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.While | cst.With | cst.Try):
+    if not isinstance(parent, cst.IndentedBlock) or not isinstance(
+        node, cst.SimpleStatementLine | cst.If | cst.For | cst.While | cst.With | cst.Try
+    ):
         return False
-    doc = isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], cst.Expr) and isinstance(node.body[0].value, cst.SimpleString)
+    doc = (
+        isinstance(node, cst.SimpleStatementLine)
+        and isinstance(node.body[0], cst.Expr)
+        and isinstance(node.body[0].value, cst.SimpleString)
+    )
     return not doc
 
 
@@ -114,7 +175,11 @@ def loop_guard(site: Site) -> Iterator[Variant]:
     holder = site.unit.parents.get(site.parent) if site.parent is not None else None
     if not isinstance(holder, cst.For | cst.While) or site.parent.body[0] is not node:  # type: ignore[union-attr]
         return
-    targets = [part.value for part in site.unit.descend(holder.target) if isinstance(part, cst.Name)] if isinstance(holder, cst.For) else []
+    targets = (
+        [part.value for part in site.unit.descend(holder.target) if isinstance(part, cst.Name)]
+        if isinstance(holder, cst.For)
+        else []
+    )
     step = site.unit.step
     conditions = {f"not {name}": 0.3 for name in targets} | {f"{name} is None": 0.25 for name in targets}
     for name in targets or function.names:
@@ -132,7 +197,12 @@ def loop_guard(site: Site) -> Iterator[Variant]:
 def wrap_in_condition(site: Site) -> Iterator[Variant]:
     """A statement that needs an `if x:` before it (`if x not in d: d[x] = []`)."""
     node, unit, function = site.node, site.unit, site.function
-    if function is None or not isinstance(node, cst.SimpleStatementLine) or len(node.body) != 1 or not _is_block_statement(site):
+    if (
+        function is None
+        or not isinstance(node, cst.SimpleStatementLine)
+        or len(node.body) != 1
+        or not _is_block_statement(site)
+    ):
         return
     if isinstance(node.body[0], cst.Return | cst.Raise) and unit.parents[unit.parents[node]] is function.node:
         return
@@ -162,24 +232,40 @@ def wrap_in_condition(site: Site) -> Iterator[Variant]:
 
 
 def default_value(site: Site) -> Iterator[Variant]:
-    """`def f(x=[])` -> `x=None` and `if x is None: x = []`; and `if x is None: x = ...` where a parameter may be None."""
+    """`def f(x=[])` -> `x=None` and `if x is None: x = []`; and such a line where a parameter may be None."""
     node, function = site.node, site.function
     if function is None:
         return
     if isinstance(node, cst.Param) and node.default is not None:
-        first = _starts(site, function)
-        mutable = isinstance(node.default, cst.List | cst.Dict | cst.Set) or (isinstance(node.default, cst.Call) and not node.default.args)
+        first = _starts(function)
+        mutable = isinstance(node.default, cst.List | cst.Dict | cst.Set) or (
+            isinstance(node.default, cst.Call) and not node.default.args
+        )
         if mutable and first is not None and node.name.value in function.names:
             name, text = node.name.value, site.code(node.default)
             start, end = site.unit.span(node.default)
             guard = insert_before(site, first, [f"if {name} is None:", f"{site.unit.step}{name} = {text}"], "", 0)
             yield Variant("default.mutable", 0.8, (Edit(start, end, "None"), *guard.edits))
-    if _is_block_statement(site) and _starts(site, function) is node:
+    if _is_block_statement(site) and _starts(function) is node:
         weight = 1.0 if site.clues.errors & NONE_ERRORS else 0.3
         for name in function.params[:5]:
             for value in ("[]", "{}", "0", "''", "set()", "1"):
-                yield insert_before(site, node, [f"if {name} is None:", f"{site.unit.step}{name} = {value}"], "default.none", 0.25 * weight)
-            for form, prior in ((f"list({name})", 0.18), (f"{name}.copy()", 0.15), (f"sorted({name})", 0.12), (f"{name}.strip()", 0.14), (f"{name}.lower()", 0.14), (f"abs({name})", 0.1), (f"dict({name})", 0.1)):
+                yield insert_before(
+                    site,
+                    node,
+                    [f"if {name} is None:", f"{site.unit.step}{name} = {value}"],
+                    "default.none",
+                    0.25 * weight,
+                )
+            for form, prior in (
+                (f"list({name})", 0.18),
+                (f"{name}.copy()", 0.15),
+                (f"sorted({name})", 0.12),
+                (f"{name}.strip()", 0.14),
+                (f"{name}.lower()", 0.14),
+                (f"abs({name})", 0.1),
+                (f"dict({name})", 0.1),
+            ):
                 yield insert_before(site, node, [f"{name} = {form}"], "default.own", prior)
 
 
@@ -203,9 +289,13 @@ def late_return(site: Site) -> Iterator[Variant]:
     if leaves or not block or block[-1] is not node:
         return
     prior = 0.35 if body.body[-1] is node else 0.14
-    texts = {name: prior for name in function.names} | {text: prior * 0.6 for text in ("True", "False", "0", "[]", "None", "1", "''")}
+    texts = dict.fromkeys(function.names, prior) | dict.fromkeys(
+        ("True", "False", "0", "[]", "None", "1", "''"), prior * 0.6
+    )
     if function.self_name:
-        texts |= {function.self_name: prior * 0.8} | {f"{function.self_name}.{one}": prior * 0.6 for one in function.self_attributes[:6]}
+        texts |= {function.self_name: prior * 0.8} | {
+            f"{function.self_name}.{one}": prior * 0.6 for one in function.self_attributes[:6]
+        }
     for text, weight in texts.items():
         yield insert_after(site, node, [f"return {text}"], "return.missing", weight)
 
@@ -241,13 +331,15 @@ def raising(site: Site) -> Iterator[Variant]:
         return
     node = site.node
     if _is_block_statement(site):
-        at_start = _starts(site, function) is node
+        at_start = _starts(function) is node
         step = site.unit.step
         for error in sorted(site.clues.expected):
             for condition, weight in _refusals(site, function):
                 prior = 0.35 * weight * (1.0 if at_start else 0.4)
                 message = _message(site)
-                yield insert_before(site, node, [f"if {condition}:", f"{step}raise {error}({message})"], "guard.raise", min(0.55, prior))
+                yield insert_before(
+                    site, node, [f"if {condition}:", f"{step}raise {error}({message})"], "guard.raise", min(0.55, prior)
+                )
     if isinstance(node, cst.Return | cst.Pass | cst.Continue):
         for error in sorted(site.clues.expected):
             yield site.put_whole(f"raise {error}({_message(site)})", "raise.instead", 0.35)
@@ -287,11 +379,17 @@ def exception_type(site: Site) -> Iterator[Variant]:
     if not isinstance(node, cst.Name) or not (node.value in EXCEPTIONS or node.value.endswith(("Error", "Exception"))):
         return
     handler = isinstance(parent, cst.ExceptHandler)
-    raised = isinstance(parent, cst.Raise) or (isinstance(parent, cst.Call) and isinstance(site.unit.parents.get(parent), cst.Raise))
+    raised = isinstance(parent, cst.Raise) or (
+        isinstance(parent, cst.Call) and isinstance(site.unit.parents.get(parent), cst.Raise)
+    )
     listed = isinstance(parent, cst.Element)
     if not handler and not raised and not listed:
         return
-    own = [name for name, kind in site.unit.globals.items() if kind in ("class", "import") and name.endswith(("Error", "Exception"))]
+    own = [
+        name
+        for name, kind in site.unit.globals.items()
+        if kind in ("class", "import") and name.endswith(("Error", "Exception"))
+    ]
     for name in dict.fromkeys([*site.clues.expected, *site.clues.errors, *own, *EXCEPTIONS]):
         if name != node.value and name.isidentifier() and name not in ("AssertionError", "Failed", "Killed", "Hung"):
             known = name in site.clues.expected or name in site.clues.errors
@@ -308,7 +406,7 @@ def outer_name(site: Site) -> Iterator[Variant]:
     function = site.function
     if function is None or "UnboundLocalError" not in site.clues.errors or not _is_block_statement(site):
         return
-    if _starts(site, function) is not site.node:
+    if _starts(function) is not site.node:
         return
     for name in function.names:
         if name in site.unit.globals:
@@ -322,16 +420,25 @@ def outer_name(site: Site) -> Iterator[Variant]:
 def missing_attribute(site: Site) -> Iterator[Variant]:
     """`super().__init__()` or `self.x = ...` that the constructor forgot."""
     function = site.function
-    if function is None or function.cls is None or function.node.name.value != "__init__" or not _is_block_statement(site):
+    if (
+        function is None
+        or function.cls is None
+        or function.node.name.value != "__init__"
+        or not _is_block_statement(site)
+    ):
         return
     body = function.node.body
-    if not isinstance(body, cst.IndentedBlock) or body.body[-1] is not site.node and _starts(site, function) is not site.node:
+    if not isinstance(body, cst.IndentedBlock) or (
+        body.body[-1] is not site.node and _starts(function) is not site.node
+    ):
         return
     put = insert_after if body.body[-1] is site.node else insert_before
     if function.cls.bases:
         for args in ("", ", ".join(function.params), *function.params):
             yield put(site, site.node, [f"super().__init__({args})"], "init.super", 0.4)
-    wanted = {word for message in site.clues.messages if "has no attribute" in message for word in message.split("'")[3:4]}
+    wanted = {
+        word for message in site.clues.messages if "has no attribute" in message for word in message.split("'")[3:4]
+    }
     for name in sorted(wanted):
         if name.isidentifier():
             for value in (name, *function.params, "[]", "{}", "0", "None", "set()", "False", "''"):
@@ -340,6 +447,6 @@ def missing_attribute(site: Site) -> Iterator[Variant]:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    early_return, loop_guard, wrap_in_condition, default_value, late_return, returned, raising, exception_type, outer_name,
-    missing_attribute,
+    early_return, loop_guard, wrap_in_condition, default_value, late_return, returned, raising, exception_type,
+    outer_name, missing_attribute,
 )  # fmt: skip

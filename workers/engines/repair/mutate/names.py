@@ -11,7 +11,7 @@ KEYWORDS = ("True", "False", "None", "self", "cls")
 
 
 def _is_use(site: Site) -> bool:
-    """A name that is read or bound as a variable: not an attribute, a keyword, a parameter's own name or a definition."""
+    """A name that is read or bound as a variable: no attribute, keyword, parameter's own name or definition."""
     node, parent = site.node, site.parent
     if not isinstance(node, cst.Name) or node.value in KEYWORDS:
         return False
@@ -19,7 +19,9 @@ def _is_use(site: Site) -> bool:
         return False
     if isinstance(parent, cst.Arg) and parent.keyword is node:
         return False
-    definition = cst.Param | cst.FunctionDef | cst.ClassDef | cst.Annotation | cst.ImportAlias | cst.AsName | cst.NameItem
+    definition = (
+        cst.Param | cst.FunctionDef | cst.ClassDef | cst.Annotation | cst.ImportAlias | cst.AsName | cst.NameItem
+    )
     return not isinstance(parent, definition)
 
 
@@ -33,13 +35,41 @@ def another_local(site: Site) -> Iterator[Variant]:
     if not isinstance(node, cst.Name) or not _is_use(site) or _is_called(site):
         return
     mine = site.kinds(node.value)
-    bound = isinstance(site.parent, cst.AssignTarget | cst.For | cst.CompFor) and getattr(site.parent, "iter", None) is not node
+    wanted = _parameter_here(site)
+    bound = (
+        isinstance(site.parent, cst.AssignTarget | cst.For | cst.CompFor)
+        and getattr(site.parent, "iter", None) is not node
+    )
     for name in site.names():
         if name == node.value:
             continue
         kinds = site.kinds(name)
         fits = 1.0 if mine & kinds else 0.75 if not mine or not kinds else 0.5
-        yield site.put(name, "name.local", (0.35 if bound else 0.55) * fits * (0.7 + 0.3 * similarity(name, node.value)))
+        told = 1.0 if wanted not in (name, node.value) else 1.4 if name == wanted else 0.5
+        yield site.put(
+            name, "name.local", (0.35 if bound else 0.55) * fits * told * (0.7 + 0.3 * similarity(name, node.value))
+        )
+
+
+def _parameter_here(site: Site) -> str:
+    """Return the name of the parameter that this argument is for, when the function called is in the same file."""
+    argument = site.parent
+    call = site.unit.parents.get(argument) if isinstance(argument, cst.Arg) else None
+    if not isinstance(argument, cst.Arg) or not isinstance(call, cst.Call):
+        return ""
+    if argument.keyword is not None:
+        return argument.keyword.value
+    called = (
+        call.func.value
+        if isinstance(call.func, cst.Name)
+        else call.func.attr.value
+        if isinstance(call.func, cst.Attribute)
+        else ""
+    )
+    place = call.args.index(argument)
+    for params in site.unit.signatures.get(called, ()):
+        return params[place] if place < len(params) else ""
+    return ""
 
 
 def another_global(site: Site) -> Iterator[Variant]:
@@ -51,7 +81,7 @@ def another_global(site: Site) -> Iterator[Variant]:
     sort = kinds.get(node.value)
     unknown = sort is None and node.value not in site.names() and not hasattr(builtins, node.value)
     for name, kind in kinds.items():
-        if name == node.value or kind == "import" and not unknown:
+        if name == node.value or (kind == "import" and not unknown):
             continue
         if kind == sort or unknown or (_is_called(site) and kind == "function" and sort is None):
             close = similarity(name, node.value)
@@ -72,7 +102,9 @@ def from_self(site: Site) -> Iterator[Variant]:
             prior = 0.6 if node.value not in function.names else 0.4
             yield site.put(f"{function.self_name}.{attribute}", "name.self", prior)
         elif not _is_called(site) and node.value in function.names:
-            yield site.put(f"{function.self_name}.{attribute}", "name.self", 0.1 + 0.15 * similarity(attribute, node.value))
+            yield site.put(
+                f"{function.self_name}.{attribute}", "name.self", 0.1 + 0.15 * similarity(attribute, node.value)
+            )
 
 
 def without_self(site: Site) -> Iterator[Variant]:
@@ -94,11 +126,11 @@ def another_attribute(site: Site) -> Iterator[Variant]:
     owner = site.code(node.value)
     mine = node.attr.value
     if function is not None and owner == function.self_name:
-        pool = {name: 0.4 for name in function.self_attributes}
-        pool |= {name: 0.15 for name in _methods(function.cls)} if isinstance(site.parent, cst.Call) else {}
+        pool = dict.fromkeys(function.self_attributes, 0.4)
+        pool |= dict.fromkeys(_methods(function.cls), 0.15) if isinstance(site.parent, cst.Call) else {}
     else:
-        pool = {name: 0.18 for name in site.unit.attributes}
-        pool |= {name: 0.4 for name in _attributes_of(site, owner)}
+        pool = dict.fromkeys(site.unit.attributes, 0.18)
+        pool |= dict.fromkeys(_attributes_of(site, owner), 0.4)
     for name, prior in list(pool.items())[:60]:
         if name != mine:
             yield site.put(name, "name.attribute", prior * (0.5 + 0.7 * similarity(name, mine)), node.attr)
@@ -118,10 +150,20 @@ def _attributes_of(site: Site, owner: str) -> list[str]:
 def owner_swap(site: Site) -> Iterator[Variant]:
     """`x` -> `x.attr` and `x.attr` -> `x`, for attributes that others of its kind have here."""
     node = site.node
-    if isinstance(node, cst.Attribute) and not _is_called(site) and isinstance(node.value, cst.Name):
-        if node.value.value not in ("self", "cls"):
-            yield site.put(node.value.value, "name.owner", 0.15)
-    if isinstance(node, cst.Name) and _is_use(site) and not _is_called(site) and not isinstance(site.parent, cst.Attribute):
+    plain = isinstance(node, cst.Attribute) and not _is_called(site)
+    if (
+        plain
+        and isinstance(node, cst.Attribute)
+        and isinstance(node.value, cst.Name)
+        and node.value.value not in KEYWORDS
+    ):
+        yield site.put(node.value.value, "name.owner", 0.15)
+    if (
+        isinstance(node, cst.Name)
+        and _is_use(site)
+        and not _is_called(site)
+        and not isinstance(site.parent, cst.Attribute)
+    ):
         for name in _attributes_of(site, node.value)[:6]:
             yield site.put(f"{node.value}.{name}", "name.owner", 0.2)
 
@@ -131,7 +173,11 @@ def borrowed(site: Site) -> Iterator[Variant]:
     node, function = site.node, site.function
     if function is None or not isinstance(node, cst.Attribute | cst.Subscript | cst.Name | cst.Call):
         return
-    if isinstance(node, cst.Name) and not _is_use(site) or _is_called(site) or isinstance(site.parent, cst.Decorator | cst.Expr):
+    if (
+        (isinstance(node, cst.Name) and not _is_use(site))
+        or _is_called(site)
+        or isinstance(site.parent, cst.Decorator | cst.Expr)
+    ):
         return
     seen = {site.text()}
     for one in site.unit.descend(function.node.body):
@@ -146,7 +192,9 @@ def borrowed(site: Site) -> Iterator[Variant]:
         target = isinstance(site.parent, cst.AssignTarget) and isinstance(one, cst.Call)
         if not target:
             alike = type(one) is type(node)
-            yield site.put(text, "name.borrowed", (0.16 if alike else 0.08) * (0.6 + 0.6 * similarity(text, site.text())))
+            yield site.put(
+                text, "name.borrowed", (0.16 if alike else 0.08) * (0.6 + 0.6 * similarity(text, site.text()))
+            )
 
 
 OPERATORS: tuple[Operator, ...] = (

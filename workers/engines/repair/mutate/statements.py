@@ -8,6 +8,7 @@ from workers.engines.repair.mutate.unit import Unit
 from workers.engines.repair.mutate.variant import Edit, Operator, Site, Variant, insert_after, insert_before
 
 FIXED = (cst.FunctionDef, cst.ClassDef)
+HOLDERS = (cst.For, cst.While, cst.If, cst.With, cst.Try)
 
 
 def _block(site: Site) -> Sequence[cst.CSTNode]:
@@ -24,7 +25,9 @@ def _is_docstring(node: cst.CSTNode) -> bool:
 def _movable(site: Site) -> bool:
     node = site.node
     simple = isinstance(node, cst.SimpleStatementLine) and len(node.body) == 1 and not _is_docstring(node)
-    return site.function is not None and (simple or isinstance(node, cst.If | cst.For | cst.While)) and bool(_block(site))
+    return (
+        site.function is not None and (simple or isinstance(node, cst.If | cst.For | cst.While)) and bool(_block(site))
+    )
 
 
 def _is_elif(unit: Unit, node: cst.CSTNode) -> bool:
@@ -67,7 +70,17 @@ def swap_neighbours(site: Site) -> Iterator[Variant]:
         yield Variant("statement.order", prior, (Edit(unit.line_start(first), unit.line_start(last), whole),))
         if distance == 2:
             lead = unit.lines(first, unit.first_line(other) - 1)
-            yield Variant("statement.order", 0.2, (Edit(unit.line_start(first), unit.line_start(last), unit.lines(unit.first_line(other), last - 1) + lead),))
+            yield Variant(
+                "statement.order",
+                0.2,
+                (
+                    Edit(
+                        unit.line_start(first),
+                        unit.line_start(last),
+                        unit.lines(unit.first_line(other), last - 1) + lead,
+                    ),
+                ),
+            )
 
 
 def _reindented(unit: Unit, first: int, last: int, old: str, new: str) -> tuple[Edit, ...]:
@@ -88,14 +101,14 @@ def outdent(site: Site) -> Iterator[Variant]:
         return
     holder = unit.parents[unit.parents[node]]
     owner = unit.parents[holder] if isinstance(holder, cst.Else) else holder
-    if not isinstance(owner, cst.For | cst.While | cst.If | cst.With | cst.Try) or unit.last_line(owner) != unit.last_line(node):
+    if not isinstance(owner, HOLDERS) or unit.last_line(owner) != unit.last_line(node):
         return
-    levels = [owner]
+    levels: list[cst.CSTNode] = [owner]
     above = unit.parents.get(unit.parents.get(owner, owner), owner)
     if isinstance(above, cst.For | cst.While | cst.If | cst.With) and unit.last_line(above) == unit.last_line(node):
         levels.append(above)
     for level in levels:
-        target = level
+        target: cst.CSTNode = level
         while _is_elif(unit, target):
             target = unit.parents[target]
         edits = _reindented(unit, unit.first_line(node), unit.last_line(node), unit.indent(node), unit.indent(target))
@@ -135,7 +148,11 @@ def _last_block(node: cst.CSTNode) -> Sequence[cst.CSTNode]:
 def move(site: Site) -> Iterator[Variant]:
     """A statement that belongs before the loop, or at the start of its body; or copied there."""
     node, unit = site.node, site.unit
-    if not isinstance(node, cst.SimpleStatementLine) or not _movable(site) or isinstance(node.body[0], cst.Return | cst.Break | cst.Continue):
+    if (
+        not isinstance(node, cst.SimpleStatementLine)
+        or not _movable(site)
+        or isinstance(node.body[0], cst.Return | cst.Break | cst.Continue)
+    ):
         return
     text = unit.text(node)
     first, last = unit.first_line(node), unit.last_line(node)
@@ -157,7 +174,11 @@ def move(site: Site) -> Iterator[Variant]:
                 yield after
     if first == last and len(block) > 2:
         for other in block:
-            if abs(block.index(other) - block.index(node)) > 2 and not isinstance(other, FIXED) and not _is_docstring(other):
+            if (
+                abs(block.index(other) - block.index(node)) > 2
+                and not isinstance(other, FIXED)
+                and not _is_docstring(other)
+            ):
                 ahead = block.index(other) < block.index(node)
                 made = (insert_before if ahead else insert_after)(site, other, [text], "statement.move", 0.12)
                 yield Variant(made.operator, made.prior, (*made.edits, gone))
@@ -178,7 +199,9 @@ def jumps(site: Site) -> Iterator[Variant]:
             yield site.put(text, "jump.kind", 0.25)
         if not any(isinstance(one, cst.FunctionDef) for one in (site.unit.parents[site.unit.parents[node]],)):
             yield site.put("raise", "jump.kind", 0.15)
-    elif isinstance(node, cst.Return) and any(isinstance(one, cst.For | cst.While) for one in site.unit.ancestors(node)):
+    elif isinstance(node, cst.Return) and any(
+        isinstance(one, cst.For | cst.While) for one in site.unit.ancestors(node)
+    ):
         yield site.put("continue", "jump.kind", 0.14)
         yield site.put("break", "jump.kind", 0.12)
         if node.value is not None:
@@ -194,7 +217,11 @@ def loop_kind(site: Site) -> Iterator[Variant]:
             yield Variant("loop.kind", 0.3, (Edit(start, start + 2, "while"),))
         block = list(_block(site))
         place = block.index(node) if node in block else 0
-        if place and isinstance(block[place - 1], cst.If) and not isinstance(getattr(block[place - 1], "orelse", None), cst.Else):
+        if (
+            place
+            and isinstance(block[place - 1], cst.If)
+            and not isinstance(getattr(block[place - 1], "orelse", None), cst.Else)
+        ):
             yield Variant("branch.kind", 0.4, (Edit(start, start + 2, "elif"),))
     elif isinstance(node, cst.If):
         start = unit.span(node)[0]
@@ -216,7 +243,13 @@ def _growing(site: Site) -> Iterator[tuple[str, str]]:
             yield name, "add"
     if site.function is not None:
         for one in site.unit.descend(site.function.node.body):
-            grows = isinstance(one, cst.Attribute) and one.attr.value in ("append", "add", "discard", "remove", "extend")
+            grows = isinstance(one, cst.Attribute) and one.attr.value in (
+                "append",
+                "add",
+                "discard",
+                "remove",
+                "extend",
+            )
             if grows and isinstance(one, cst.Attribute) and isinstance(one.value, cst.Name | cst.Attribute):
                 yield site.code(one.value), one.attr.value
 
@@ -224,14 +257,20 @@ def _growing(site: Site) -> Iterator[tuple[str, str]]:
 def missing(site: Site) -> Iterator[Variant]:
     """A forgotten statement: `xs.append(x)`, `seen.add(x)`, `a = b`, `i += 1`, a jump; before or after this one."""
     node, function = site.node, site.function
-    if function is None or not isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.While) or not _block(site):
+    if (
+        function is None
+        or not isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.While)
+        or not _block(site)
+    ):
         return
     if _is_elif(site.unit, node) or _is_docstring(node):
         return
     for text, prior in _missing_texts(site):
         yield insert_before(site, node, [text], "statement.missing", prior)
         last = _block(site)[-1] is node
-        leaves = isinstance(node, cst.SimpleStatementLine) and isinstance(node.body[0], cst.Return | cst.Raise | cst.Break | cst.Continue)
+        leaves = isinstance(node, cst.SimpleStatementLine) and isinstance(
+            node.body[0], cst.Return | cst.Raise | cst.Break | cst.Continue
+        )
         if last and not leaves:
             yield insert_after(site, node, [text], "statement.missing", prior)
 
@@ -259,7 +298,11 @@ def _missing_texts(site: Site) -> Iterator[tuple[str, float]]:
 def borrowed_statement(site: Site) -> Iterator[Variant]:
     """A statement of the same function, or of a sister method, copied here; names may differ."""
     node, function = site.node, site.function
-    if function is None or not isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.While) or not _block(site):
+    if (
+        function is None
+        or not isinstance(node, cst.SimpleStatementLine | cst.If | cst.For | cst.While)
+        or not _block(site)
+    ):
         return
     if _is_elif(site.unit, node) or _is_docstring(node):
         return
@@ -275,12 +318,25 @@ def _statements_near(site: Site) -> Iterator[tuple[str, float]]:
     unit = site.unit
     places: list[tuple[cst.CSTNode, float]] = [(site.function.node.body, 0.1)]
     if site.function.cls is not None:
-        places += [(one.body, 0.07) for one in site.function.cls.body.body if isinstance(one, cst.FunctionDef) and one is not site.function.node]
+        places += [
+            (one.body, 0.07)
+            for one in site.function.cls.body.body
+            if isinstance(one, cst.FunctionDef) and one is not site.function.node
+        ]
     seen: set[str] = set()
     for place, prior in places:
         for one in unit.descend(place):
-            simple = isinstance(one, cst.SimpleStatementLine) and len(one.body) == 1 and unit.first_line(one) == unit.last_line(one)
-            if not simple or not isinstance(one, cst.SimpleStatementLine) or _is_docstring(one) or isinstance(one.body[0], cst.Pass | cst.Break | cst.Continue):
+            simple = (
+                isinstance(one, cst.SimpleStatementLine)
+                and len(one.body) == 1
+                and unit.first_line(one) == unit.last_line(one)
+            )
+            if (
+                not simple
+                or not isinstance(one, cst.SimpleStatementLine)
+                or _is_docstring(one)
+                or isinstance(one.body[0], cst.Pass | cst.Break | cst.Continue)
+            ):
                 continue
             text = unit.text(one)
             if text not in seen and len(text) < 100:

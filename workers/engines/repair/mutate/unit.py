@@ -165,6 +165,16 @@ class Unit:
         return count
 
     @cached_property
+    def signatures(self) -> dict[str, list[list[str]]]:
+        """Return the parameter names (without self and cls) of the functions of this file, by function name."""
+        found: dict[str, list[list[str]]] = {}
+        for one in self.nodes:
+            if isinstance(one, cst.FunctionDef):
+                params = [param.name.value for param in one.params.params]
+                found.setdefault(one.name.value, []).append(params[1:] if params[:1] in (["self"], ["cls"]) else params)
+        return found
+
+    @cached_property
     def globals(self) -> dict[str, str]:
         """Return module-level names with what they are: function, class, import or value."""
         found: dict[str, str] = {}
@@ -175,11 +185,11 @@ class Unit:
                 found[statement.name.value] = "class"
             elif isinstance(statement, cst.SimpleStatementLine):
                 for one in statement.body:
-                    found.update(_bound_by(self, one))
+                    found.update(_bound_by(one))
         return found
 
 
-def _bound_by(unit: Unit, statement: cst.CSTNode) -> dict[str, str]:
+def _bound_by(statement: cst.CSTNode) -> dict[str, str]:
     if isinstance(statement, cst.Import | cst.ImportFrom):
         names = statement.names if isinstance(statement.names, list | tuple) else ()
         return {(one.evaluated_alias or one.evaluated_name).split(".")[0]: "import" for one in names}
@@ -250,8 +260,29 @@ def _is_plain(unit: Unit, part: cst.CSTNode, target: cst.CSTNode) -> bool:
     return True
 
 
-GROWING = {"append": "list", "extend": "list", "insert": "list", "add": "set", "appendleft": "list", "update": "map", "get": "map", "items": "map"}
-TEXTUAL = {"split", "strip", "lower", "upper", "startswith", "endswith", "isdigit", "join", "replace", "lstrip", "rstrip"}
+GROWING = {
+    "append": "list",
+    "extend": "list",
+    "insert": "list",
+    "add": "set",
+    "appendleft": "list",
+    "update": "map",
+    "get": "map",
+    "items": "map",
+}
+TEXTUAL = {
+    "split",
+    "strip",
+    "lower",
+    "upper",
+    "startswith",
+    "endswith",
+    "isdigit",
+    "join",
+    "replace",
+    "lstrip",
+    "rstrip",
+}
 
 
 def _read_kinds(unit: Unit, function: cst.FunctionDef, made: Function) -> None:
@@ -298,7 +329,9 @@ def _note_value(target: cst.CSTNode, value: cst.CSTNode, note: "object") -> None
         note(target, "text")
     elif isinstance(value, cst.Name) and value.value in ("True", "False"):
         note(target, "flag")
-    elif isinstance(value, cst.Call) and isinstance(value.func, cst.Name) and value.func.value in ("set", "list", "dict"):
+    elif (
+        isinstance(value, cst.Call) and isinstance(value.func, cst.Name) and value.func.value in ("set", "list", "dict")
+    ):
         note(target, value.func.value.replace("dict", "map"))
 
 

@@ -83,12 +83,16 @@ class Site:
         except (SyntaxError, ValueError):
             return False
         if isinstance(tree, ast.Tuple) and not text.startswith("("):
-            return isinstance(parent, cst.Arg | cst.Element | cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison)
+            return isinstance(
+                parent, cst.Arg | cst.Element | cst.BinaryOperation | cst.ComparisonTarget | cst.Comparison
+            )
         loose = isinstance(tree, ast.BoolOp | ast.IfExp | ast.Lambda | ast.NamedExpr | ast.Await)
         negated = isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not)
         compound = loose or negated or isinstance(tree, ast.BinOp | ast.Compare | ast.UnaryOp)
         if isinstance(parent, cst.Attribute | cst.Call | cst.Subscript | cst.Await):
-            return compound and getattr(parent, "value", None) is node or compound and getattr(parent, "func", None) is node
+            return (compound and getattr(parent, "value", None) is node) or (
+                compound and getattr(parent, "func", None) is node
+            )
         if isinstance(parent, cst.BinaryOperation):
             return compound
         if isinstance(parent, cst.UnaryOperation):

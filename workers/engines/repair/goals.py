@@ -1,0 +1,101 @@
+"""Which tests a repair is for, and what their failures tell."""
+
+import re
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from workers.engines.repair.hints import Hint
+from workers.engines.repair.mutate.unit import Clues
+from workers.engines.repair.overfit import LITERAL
+from workers.engines.repair.result import RepairResult, Status
+from workers.engines.repair.suite import Survey
+
+NOT_REPAIRABLE = ("SyntaxError", "IndentationError", "TabError", "ModuleNotFoundError")
+WAITED_FOR = re.compile(
+    r"DID NOT RAISE (?:any of )?.*?<class '(?:[\w.]*\.)?(\w+)'>|(\b[A-Z]\w*(?:Error|Exception)\b) not raised"
+)
+
+
+class Ended(Exception):  # noqa: N818 - not an error: the way out of any phase, with a result
+    """The repair is over; `result` says how."""
+
+    def __init__(self, status: Status, reason: str, **rest: object) -> None:
+        super().__init__(reason)
+        self.result = RepairResult(status=status, reason=reason, **rest)  # type: ignore[arg-type]
+
+
+def check(survey: Survey) -> None:
+    """Raise Ended when the suite told nothing that can be worked with."""
+    if survey.late or "killed" in survey.trouble:
+        what = "while being collected" if "collecting" in survey.trouble else "within half of the time given"
+        raise Ended("timeout", f"The tests did not finish {what}: give more seconds, or see what hangs.")
+    if survey.trouble:
+        raise Ended("broken", f"The tests could not be run: {survey.trouble}")
+    if not survey.outcomes and not survey.uncollected:
+        raise Ended("broken", "pytest found no tests here: give a folder that has tests.")
+
+
+def choose(survey: Survey, wanted: Sequence[str], hint: Hint, files: Collection[str]) -> list[str]:
+    """Return the failing tests to repair, quickest first: the wanted ones, those of the hint, or all.
+
+    A file that cannot be collected counts as a failing test when code that may be edited is what stops it.
+    """
+    chosen = set(_chosen(survey, wanted, hint))
+    goals = [test for test in survey.failing if test in chosen]
+    if not goals:
+        kind: dict[str, object] = {"tests_before": "passed", "tests_after": "passed"}
+        raise Ended("nothing_failing", "Every test passes: there is nothing to repair.", **kind)
+    hopeless = [test for test in goals if test in survey.uncollected and not _reaches_code(survey, test, files)]
+    if len(hopeless) == len(goals):
+        text = survey.uncollected[hopeless[0]].strip().splitlines()
+        reason = f"{hopeless[0]} cannot be collected: {text[-1] if text else 'no reason given'}"
+        raise Ended("broken", reason, failing=tuple(goals), tests_before="error", tests_after="error")
+    return sorted((test for test in goals if test not in hopeless), key=lambda test: survey.seconds.get(test, 0.0))
+
+
+def _chosen(survey: Survey, wanted: Sequence[str], hint: Hint) -> list[str]:
+    known = [*survey.uncollected, *survey.outcomes]
+    if not wanted:
+        return [test for test in survey.failing if hint.picks(test)] or known
+    chosen = [test for test in known if any(covers(wish, test) for wish in wanted)]
+    if not chosen:
+        raise Ended("broken", f"No test matches {', '.join(wanted)}: give node ids as pytest prints them.")
+    return chosen
+
+
+def covers(wish: str, test: str) -> bool:
+    """Tell whether a wish (node id, file or folder) covers a test."""
+    wish = wish.removeprefix("./").rstrip("/")
+    return test == wish or any(test.startswith(wish + mark) for mark in ("::", "[", "/"))
+
+
+def _reaches_code(survey: Survey, test: str, files: Collection[str]) -> bool:
+    failure = survey.failures.get(test)
+    if failure is None or failure.type in NOT_REPAIRABLE:
+        return False
+    return failure.type == "ImportError" or any(file in files for file, _, _ in failure.frames)
+
+
+def clues(survey: Survey, goals: Sequence[str], source: Path) -> Clues:
+    """Return what the failures of these tests, and the tests' own text, tell about the fault."""
+    failures = [survey.failures[goal] for goal in goals if goal in survey.failures]
+    literals: set[str] = set()
+    for path in {goal.split("::")[0] for goal in goals}:
+        if (source / path).is_file():
+            literals.update(LITERAL.findall((source / path).read_text("utf-8", "replace")))
+    return Clues(
+        errors=frozenset(one.type for one in failures),
+        expected=frozenset(
+            name for one in failures for pair in WAITED_FOR.findall(one.message) for name in pair if name
+        ),
+        literals=frozenset(literals),
+        messages=tuple(one.message for one in failures),
+    )
+
+
+def is_met(survey: Survey, goal: str) -> bool:
+    """Tell whether a goal (a test, or a file that could not be collected) passed in this survey."""
+    if goal in survey.outcomes or "::" in goal:
+        return survey.outcomes.get(goal) == "passed"
+    inside = [outcome for test, outcome in survey.outcomes.items() if covers(goal, test)]
+    return goal not in survey.uncollected and "passed" in inside and not {"failed", "error"} & set(inside)
