@@ -11,17 +11,17 @@ from sqlalchemy import Connection, CursorResult, Select, select
 
 from bot.adapters.database import Database
 from bot.adapters.keys import KeyRing
-from bot.adapters.ledger_sql import INBOX, body_changed, envelope_of, head_flaw, register_holds
+from bot.adapters.ledger_rows import INBOX, body_changed, envelope_of, head_flaw, register_holds
 from bot.adapters.schema import envelopes, heads, inbox, register
 from bot.domain.errors import LedgerError, Tampered
 from bot.ports import Time
-from bot.services import audit, chain
+from bot.services import audit, chain, export
 
 LONGEST_LINE = 64 * 1024 * 1024
 BATCH = 500
 
 
-def export_ledger(database: Database, keys: audit.Signer, time: Time, path: Path) -> audit.Report:
+def export_ledger(database: Database, keys: export.Signer, time: Time, path: Path) -> audit.Report:
     """Write the whole ledger, verified on the way, to a file (0600), which appears only when it is complete.
 
     When something is wrong no file is written and the report names it: a seal never vouches for a broken ledger.
@@ -41,7 +41,7 @@ def export_ledger(database: Database, keys: audit.Signer, time: Time, path: Path
     return report
 
 
-def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) -> audit.Report:
+def _write(database: Database, keys: export.Signer, time: Time, file: IO[bytes]) -> audit.Report:
     running = sha256()
 
     def write(line: bytes) -> None:
@@ -52,7 +52,7 @@ def _write(database: Database, keys: audit.Signer, time: Time, file: IO[bytes]) 
         auditor = audit.Auditor(keys.verify, _ends(connection))
         problem = _see_all(connection, auditor, write) or _checkpoints(connection, auditor, keys.verify)
     if problem is None:
-        file.write(audit.seal_line(auditor, running.hexdigest(), keys, time.now()))
+        file.write(export.seal_line(auditor, running.hexdigest(), keys, time.now()))
     return _report(auditor, problem, running.hexdigest())
 
 
@@ -105,7 +105,7 @@ def _see_all(connection: Connection, auditor: audit.Auditor, write: Callable[[by
             problem = auditor.see(envelope)
             if problem:
                 return problem
-            write(audit.line_of(envelope))
+            write(export.line_of(envelope))
     return auditor.finish()
 
 
@@ -153,14 +153,14 @@ def verify_file(path: Path, trusted: KeyRing | None, since: Path | None = None) 
     verify = trusted.verify if trusted else _declared(last)
     before = _anchor(since, verify)
     with path.open("rb") as file:
-        return audit.verify_lines(_lines(file), verify, "installation" if trusted else "self-declared", last, before)
+        return export.verify_lines(_lines(file), verify, "installation" if trusted else "self-declared", last, before)
 
 
 def _anchor(since: Path | None, verify: chain.Verify) -> audit.Ends | None:
     """Return the ends in an earlier export's seal; only that last line is needed. Raises LedgerError."""
     if since is None:
         return None
-    ends = audit.sealed_ends(audit.read_seal(_last_line(since)), verify)
+    ends = export.sealed_ends(export.read_seal(_last_line(since)), verify)
     if ends is None:
         raise LedgerError(f"the last line of {since} is no seal that one of the known keys signed")
     return ends
@@ -176,7 +176,7 @@ def _last_line(path: Path) -> bytes:
 
 def _declared(last: bytes) -> chain.Verify:
     try:
-        return KeyRing(audit.declared_keys(audit.read_seal(last) or {})).verify
+        return KeyRing(export.declared_keys(export.read_seal(last) or {})).verify
     except ValueError:
         return lambda _zone, _key, _message, _signature: True  # the missing seal is what will be reported
 

@@ -1,21 +1,28 @@
 """The append-only ledger in SQL: envelopes, signed heads, the inbox and the runs' read model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
-from typing import Any, cast
+from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, LargeBinary, Row, func, or_, select, update
-from sqlalchemy import cast as cast_to
+from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from bot.adapters.database import Database, insert
 from bot.adapters.jobs_sql import column_text, wish_in
+from bot.adapters.ledger_rows import (
+    INBOX,
+    body_changed,
+    checkpoint_holds,
+    columns_of,
+    envelope_of,
+    head_flaw,
+    register_holds,
+)
 from bot.adapters.schema import envelopes, heads, inbox, register, runs
-from bot.domain.envelope import Clock, Envelope, Zone
+from bot.domain.envelope import Clock, Envelope
 from bot.domain.errors import Conflict, LedgerError, Tampered
 from bot.domain.events import Delivery
 from bot.domain.facts import Fact, Received, decode, encode, may_sign
@@ -24,9 +31,6 @@ from bot.services import chain
 
 LARGEST_BODY = 1024 * 1024
 LONGEST_NAME = 400  # PostgreSQL cannot index much longer ones
-
-# The cast: SQLite would keep a text that somebody put there instead of the bytes.
-INBOX = (inbox.c.id, inbox.c.forge, inbox.c.name, inbox.c.digest, cast_to(inbox.c.body, LargeBinary).label("body"))
 
 Draft = tuple[str, dict[str, object]]
 
@@ -206,7 +210,7 @@ class SqlLedger:
             result.append(self._next(end, draft, cause))
             end = _Head(head.stream, result[-1].version, result[-1].hash, result[-1].clock)
         if result:
-            connection.execute(plain_insert(envelopes), [_columns(envelope) for envelope in result])
+            connection.execute(plain_insert(envelopes), [columns_of(envelope) for envelope in result])
             self._move_head(connection, result[-1], new=head.version == 0)
         wish_in(connection, jobs, self._time.now())
         if row is not None:
@@ -273,62 +277,6 @@ class _Head:
     clock: Clock | None
 
 
-def body_changed(digest: str, body: bytes) -> bool:
-    """Tell whether a body is not the one of a digest (one that is no SHA-256 in hex says nothing)."""
-    return len(digest) == 64 and sha256(body).hexdigest() != digest
-
-
 def _check_name(stream: str) -> None:
     if not stream or len(stream.encode(errors="replace")) > LONGEST_NAME or column_text(stream) != stream:
         raise LedgerError(f"not a name for a stream (1 to {LONGEST_NAME} bytes of plain text): {stream[:80]!r}")
-
-
-def _columns(envelope: Envelope) -> dict[str, object]:
-    values = chain.to_json(envelope)
-    del values["clock"]
-    body = chain.canonical(envelope.body).decode()
-    return {**values, "wall": envelope.clock.wall, "counter": envelope.clock.count, "body": body}
-
-
-def envelope_of(row: Row[Any]) -> Envelope:
-    """Return a row of `envelopes` as an envelope, not verified; raises Tampered when it cannot be one."""
-    values = dict(row._mapping)
-    try:
-        values["clock"] = {"wall": values.pop("wall"), "count": values.pop("counter")}
-        values["body"] = chain.parse(values["body"])
-        return chain.from_json(values)
-    except (ValueError, TypeError) as error:
-        raise Tampered(f"{row.stream} version {row.version}: {error}") from error
-
-
-def checkpoint_holds(head: Row[Any], verify: chain.Verify) -> bool:
-    """Tell whether a row of `heads` was signed by the key that it names."""
-    return _vouched(
-        head, lambda: chain.head_message(head.stream, head.version, head.hash, Clock(head.wall, head.counter)), verify
-    )
-
-
-def register_holds(row: Row[Any], verify: chain.Verify) -> bool:
-    """Tell whether the row of `register` was signed, or is the one of an empty ledger."""
-    if row.streams == 0:
-        return bool(row.mark == chain.GENESIS)
-    return _vouched(row, lambda: chain.register_message(row.streams, row.mark), verify)
-
-
-def _vouched(row: Row[Any], message: Callable[[], bytes], verify: chain.Verify) -> bool:
-    try:
-        return verify(Zone(row.zone), row.key, message(), bytes.fromhex(row.signature))
-    except (ValueError, TypeError):  # SQLite keeps values of any type in any column
-        return False
-
-
-def head_flaw(head: Row[Any] | None, last: chain.End | None, verify: chain.Verify) -> str | None:
-    """Say what is wrong between a stream's end and its signed head; None when they agree."""
-    if head is None:
-        return "its signed head is missing" if last else None
-    version = last.version if last else 0
-    if head.version != version:
-        return f"the stream ends at version {version}, its signed head is at {head.version}: the tail was changed"
-    if last and (head.hash, head.zone, head.key) != (last.hash, last.zone.value, last.key):
-        return "its signed head is of another envelope"
-    return None if checkpoint_holds(head, verify) else "the signature of its head does not verify"

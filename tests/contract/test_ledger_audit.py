@@ -31,7 +31,7 @@ from bot.domain.facts import (
     Woken,
 )
 from bot.domain.intent import Intent
-from bot.services import audit, chain
+from bot.services import chain, export
 from tests.contract.ledger_rig import BACKENDS, Rig, installation
 
 TAMPERS = 60  # of each kind
@@ -201,7 +201,7 @@ def swap_two_lines(dice: random.Random, _: Specimen, lines: Lines) -> int:
 def insert_a_forged_line(dice: random.Random, specimen: Specimen, lines: Lines) -> int:
     place = _pick(dice, lines)
     new = replace(specimen.envelopes[place], id="f" * 32, version=specimen.envelopes[place].version + 1)
-    lines.insert(place + 1, audit.line_of(replace(new, hash=chain.digest(new))))
+    lines.insert(place + 1, export.line_of(replace(new, hash=chain.digest(new))))
     return place + 2
 
 
@@ -225,7 +225,7 @@ def append_after_the_seal(dice: random.Random, _: Specimen, lines: Lines) -> int
 def move_a_line_to_another_stream(dice: random.Random, specimen: Specimen, lines: Lines) -> int:
     place = _pick(dice, lines)
     names = [envelope.stream for envelope in specimen.envelopes if envelope.stream != specimen.envelopes[place].stream]
-    lines[place] = audit.line_of(replace(specimen.envelopes[place], stream=dice.choice(names)))
+    lines[place] = export.line_of(replace(specimen.envelopes[place], stream=dice.choice(names)))
     return place + 1
 
 
@@ -241,7 +241,7 @@ def _rechain(specimen: Specimen, lines: Lines, place: int, changed: Envelope, si
         envelope = replace(envelope, hash=chain.digest(envelope))
         if sign:
             envelope = replace(envelope, signature=keys.sign(bytes.fromhex(envelope.hash)).hex())
-        lines[later] = audit.line_of(envelope)
+        lines[later] = export.line_of(envelope)
         previous = envelope.hash
 
 
@@ -266,7 +266,7 @@ def resign_with_the_wrong_zone(dice: random.Random, specimen: Specimen, lines: L
 def seal_it_anew(dice: random.Random, specimen: Specimen, lines: Lines) -> int:
     """Cut the last line and make a fitting seal, signed by nobody who may."""
     del lines[-2]
-    seal = audit.read_seal(lines[-1])
+    seal = export.read_seal(lines[-1])
     assert seal is not None
     last, gone = specimen.envelopes[-2], specimen.envelopes[-1]
     assert last.stream == gone.stream
@@ -300,8 +300,8 @@ def test_a_changed_export_is_found_and_its_first_bad_line_named(change: Change, 
     for _ in range(1 if change is seal_it_anew else TAMPERS):
         lines = list(specimen.lines)
         first = change(dice, specimen, lines)
-        report = audit.verify_lines(lines, specimen.ring.verify, "installation", lines[-1])
-        blind = audit.verify_lines(lines, specimen.ring.verify, "installation")
+        report = export.verify_lines(lines, specimen.ring.verify, "installation", lines[-1])
+        blind = export.verify_lines(lines, specimen.ring.verify, "installation")
         if blind.ok:
             missed.append((first, None))
         if report.problem is None or report.problem.line != first:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import fields, replace
+from hashlib import sha256
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from bot.adapters.keys import FileKeys
 from bot.domain.envelope import Clock, Envelope, Zone
 from bot.domain.facts import Fact, Handled, Received, Woken, encode
-from bot.services import audit, chain
+from bot.services import audit, chain, export
 
 
 def _keys(zone: Zone) -> FileKeys:
@@ -40,26 +41,26 @@ def sealed(stream: str, facts: list[Fact], zone: Zone = Zone.BROKER) -> list[Env
     return made
 
 
-def export(envelopes: list[Envelope], **changes: object) -> list[bytes]:
+def exported(envelopes: list[Envelope], **changes: object) -> list[bytes]:
     """Make an export whose seal is signed and fits, but for the changes."""
     auditor = audit.Auditor(BROKER.verify)
     for envelope in envelopes:
         auditor.see(envelope)
     auditor.finish()
-    lines = [audit.line_of(envelope) for envelope in envelopes]
-    digest = chain.sha256(b"".join(lines)).hexdigest()
-    line = audit.seal_line(auditor, digest, BROKER, 12.5)
-    seal = audit.read_seal(line)
+    lines = [export.line_of(envelope) for envelope in envelopes]
+    digest = sha256(b"".join(lines)).hexdigest()
+    line = export.seal_line(auditor, digest, BROKER, 12.5)
+    seal = export.read_seal(line)
     assert seal is not None
     if changes:
         seal = {**seal, **changes}
-        seal["signature"] = BROKER.sign(audit._seal_message(seal)).hex()
+        seal["signature"] = BROKER.sign(export._seal_message(seal)).hex()
         line = chain.canonical({"seal": seal}) + b"\n"
     return [*lines, line]
 
 
 def verify(lines: list[bytes]) -> audit.Report:
-    return audit.verify_lines(lines, BROKER.verify, "installation", lines[-1])
+    return export.verify_lines(lines, BROKER.verify, "installation", lines[-1])
 
 
 JSON = st.recursive(
@@ -178,7 +179,7 @@ def test_the_register_knows_a_set_of_streams_in_any_order() -> None:
 
 
 def test_an_export_verifies() -> None:
-    report = verify(export(sealed("a", [Woken("x"), Woken("y")]) + sealed("b", [Woken("x")])))
+    report = verify(exported(sealed("a", [Woken("x"), Woken("y")]) + sealed("b", [Woken("x")])))
     assert report.problem is None
     assert (report.envelopes, report.streams) == (3, 2)
 
@@ -197,7 +198,7 @@ def test_an_export_verifies() -> None:
     ],
 )
 def test_a_seal_that_does_not_fit_is_found(changes: dict[str, object], line: int, what: str) -> None:
-    lines = export(sealed("a", [Woken("x"), Woken("y")]) + sealed("b", [Woken("x")]), **changes)
+    lines = exported(sealed("a", [Woken("x"), Woken("y")]) + sealed("b", [Woken("x")]), **changes)
     problem = verify(lines).problem
     assert problem is not None
     assert problem.line == line
@@ -205,7 +206,7 @@ def test_a_seal_that_does_not_fit_is_found(changes: dict[str, object], line: int
 
 
 def test_a_seal_written_otherwise_is_found() -> None:
-    lines = export(sealed("a", [Woken("x")]))
+    lines = exported(sealed("a", [Woken("x")]))
     lines[-1] = lines[-1].replace(b'{"seal":{', b'{"seal":{ ', 1)
     problem = verify(lines).problem
     assert problem is not None
@@ -213,7 +214,7 @@ def test_a_seal_written_otherwise_is_found() -> None:
 
 
 def test_a_line_written_otherwise_is_found() -> None:
-    lines = export(sealed("a", [Woken("x")]))
+    lines = exported(sealed("a", [Woken("x")]))
     lines[0] = lines[0].replace(b'{"body":', b'{ "body":', 1)
     problem = verify(lines).problem
     assert problem is not None
@@ -222,35 +223,35 @@ def test_a_line_written_otherwise_is_found() -> None:
 
 def test_an_envelope_whose_body_is_no_fact_is_found() -> None:
     one = chain.seal(replace(ONE, body={"nothing": 1}, hash="", signature=""), ALL[Zone.BROKER])
-    problem = verify(export([one])).problem
+    problem = verify(exported([one])).problem
     assert problem is not None
     assert problem.what.startswith("its body is no Woken")
 
 
 def test_an_id_used_twice_is_found() -> None:
     other = chain.seal(replace(ONE, stream="run-2", hash="", signature=""), ALL[Zone.BROKER])
-    problem = verify(export([ONE, other])).problem
+    problem = verify(exported([ONE, other])).problem
     assert problem is not None
     assert problem.what == f"the id {ONE.id} is not the only one"
 
 
 def test_a_delivery_received_twice_is_found() -> None:
     twice: list[Fact] = [Received("d-1", "issues", "x"), Received("d-1", "issues", "x")]
-    problem = verify(export(sealed("intake:github", twice, Zone.RECEIVER))).problem
+    problem = verify(exported(sealed("intake:github", twice, Zone.RECEIVER))).problem
     assert problem is not None
     assert problem.what == "the delivery d-1 was received twice"
 
 
 def test_the_first_of_several_unknown_deliveries_is_named() -> None:
     streams = [sealed(f"delivery:{name}", [Handled(name, "ignored", "r")]) for name in ("a", "b")]
-    problem = verify(export([envelope for stream in streams for envelope in stream])).problem
+    problem = verify(exported([envelope for stream in streams for envelope in stream])).problem
     assert problem is not None
     assert (problem.line, problem.what) == (1, "the delivery a was handled but never received")
 
 
 def test_many_unfinished_things_are_counted_and_a_few_named() -> None:
     facts: list[Fact] = [Received(f"d-{number}", "issues", "x") for number in range(5)]
-    report = verify(export(sealed("intake:github", facts, Zone.RECEIVER)))
+    report = verify(exported(sealed("intake:github", facts, Zone.RECEIVER)))
     assert report.ok
     assert report.warnings == ("5 deliveries not handled: d-0, d-1, d-2, ...",)
 
@@ -261,4 +262,4 @@ def test_many_unfinished_things_are_counted_and_a_few_named() -> None:
 )
 def test_a_seal_without_usable_keys_is_a_value_error(seal: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        audit.declared_keys(seal)
+        export.declared_keys(seal)
