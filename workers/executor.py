@@ -11,6 +11,7 @@ from bot.ports import Artifacts, Job, Ledger, Memo, Sandbox, Time
 from bot.services.books import RunBook
 from workers.agents.planner import TemplatePlanner
 from workers.models.router import ModelSettings, candidates_from
+from workers.sandbox.workspace import PathRefused
 from workers.solvers import AgentSolver, RepairSolver, Solved, Solver, Unsolved
 
 
@@ -98,7 +99,10 @@ class Executor:
     def _solve(self, book: RunBook, task: Task, attempt: int) -> f.TaskDone | f.TaskFailed:
         assert book.run.source is not None
         tar = self.artifacts.get(book.run.source.digest)
-        solved = self._solver(book, task).solve(tar, book.run.intent, task)
+        try:
+            solved = self._solver(book, task).solve(tar, book.run.intent, task)
+        except PathRefused as error:
+            solved = Unsolved("source_refused", f"the repository cannot be put into a workspace: {error}")
         match solved:
             case Solved(patch, evidence):
                 return f.TaskDone(task.id, attempt, self.artifacts.put(patch), evidence)
