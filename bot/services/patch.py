@@ -130,8 +130,10 @@ def examine(patch: bytes, patterns: tuple[str, ...], *, max_bytes: int = MAX_BYT
         raise PatchRefused("the patch is empty")
     if len(patch) > max_bytes:
         raise PatchRefused(f"the patch has {len(patch)} bytes; at most {max_bytes} are accepted")
+    if not patch.endswith(b"\n"):
+        raise PatchRefused("the patch is cut short: it does not end with a line feed")
     reader = _Reader([])
-    for line in _text(patch).removesuffix("\n").split("\n"):
+    for line in _text(patch)[:-1].split("\n"):
         reader.read(line)
     if reader.owed_old or reader.owed_new:
         raise PatchRefused("the patch is cut short")
@@ -156,7 +158,7 @@ def _files(files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
     folded = [normalize("NFC", path).casefold() for path in files]
     if len(set(folded)) != len(folded):
         raise PatchRefused("one file occurs twice in the patch")
-    hits = protected((*NEVER, *patterns), files)
+    hits = [*protected(NEVER, files), *protected(patterns, files)]
     if hits:
         raise PatchRefused(f"{hits[0]} is protected: a person must change it")
 
