@@ -39,8 +39,16 @@ def advance(deps: Broker, run_id: str, renew: Callable[[], None]) -> Advanced:
     step = s.next_step(book.run)
     if isinstance(step, s.Wait | s.Rest | s.StartTasks):
         report(deps, book, performer)
+    if isinstance(step, s.Wait | s.Rest):
+        _abandon(book)
     again = _do(deps, book, performer, step)
     return Advanced(tuple(book.wished), again)
+
+
+def _abandon(book: RunBook) -> None:
+    """Give every effect that was begun on a way that the run has left (stopped, another head, no chat) its outcome."""
+    if book.run.open_effects:
+        book.record(*[f.EffectFailed(key, ABANDONED) for key in book.run.open_effects])
 
 
 def _do(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> float | None:

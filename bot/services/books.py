@@ -14,6 +14,7 @@ from bot.domain.run import Run, apply, extend, fold
 from bot.ports import Job, Ledger, RunRow, Time
 
 MAX_RACES = 50
+ABANDONED = "given up with its outcome unknown: the run went another way"
 
 
 class Book(Protocol):

@@ -8,35 +8,50 @@ from bot.domain.steps import verdict_digest
 from bot.policy.evaluate import Snapshot, Verdict, evaluate
 from bot.policy.gate import permit_merge
 from bot.services import messages
-from bot.services.books import Effect, Performer, RunBook
+from bot.services.books import ABANDONED, Effect, Performer, RunBook
 from bot.services.deps import Broker
 from bot.services.policies import policy_of
+
+Seen = f.Judged | f.HeadSeen | f.ChangeClosed | f.Merged
 
 
 def judge(deps: Broker, book: RunBook) -> None:
     """Look at the change, and record what the gate says of its head, or that it has ended."""
-    fact = _look(deps, book.run)
-    book.write(fact)
+    book.write(*_closing(book.run, _look(deps, book.run)))
 
 
 def glance(deps: Broker, book: RunBook) -> None:
     """Look at the change by the clock; only news are recorded."""
     fact = _look(deps, book.run)
     if fact != book.run.judged:
-        book.write(fact)
+        book.write(*_closing(book.run, fact))
 
 
-def _look(deps: Broker, run: Run) -> f.Judged | f.HeadSeen | f.ChangeClosed | f.Merged:
+def _closing(run: Run, fact: Seen) -> tuple[f.Fact, ...]:
+    """Give a merge that was intended, and whose answer was never heard, its outcome together with what was found."""
+    key = _merge_key(run.head)
+    if isinstance(fact, f.Merged) and key in run.open_effects:
+        return f.EffectDone(key, fact.merged_sha), fact
+    return (fact,)
+
+
+def _look(deps: Broker, run: Run) -> Seen:
     assert run.published is not None
     forge = deps.forge(run.intent.repo)
     change = forge.change(run.intent.repo, run.published.number)
-    if change.state == "merged" and _merge_key(run.head) in run.effects:
+    if change.state == "merged" and _may_be_ours(run):
         return _merged(deps, run, change.merged_sha or "")
     if change.state != "open":
         return f.ChangeClosed(change.number, "", change.state == "merged")
     if change.head_sha != run.head:
         return f.HeadSeen(change.head_sha, run.heads.get(change.head_sha) or deps.time.now())
     return _fact(_verdict(deps, run, change), change)
+
+
+def _may_be_ours(run: Run) -> bool:
+    """Tell whether we tried to merge the present head and were never told that it was refused."""
+    outcome = run.effects.get(_merge_key(run.head))
+    return outcome is not None and (not outcome.startswith("failed ") or outcome == f"failed {ABANDONED}")
 
 
 def _verdict(deps: Broker, run: Run, change: Change) -> Verdict:
@@ -92,7 +107,7 @@ def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
     """Look once more; with the permit for exactly this head, merge it and compare what landed."""
     fresh = _look(deps, book.run)
     if not isinstance(fresh, f.Judged) or fresh.state != "approved":
-        book.write(fresh)
+        book.write(*_closing(book.run, fresh))
         return
     run = book.run
     assert run.published is not None
