@@ -1,29 +1,22 @@
 """`DevForge`: starts, stops and seeds the forge."""
 
-import re
 import secrets
 import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 from typing import Any, Self
 
-from flask import Response
+from flask import Flask, Response
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from bot.devforge.acts import changes, issues
-from bot.devforge.acts.deed import Deed
 from bot.devforge.app import create_app
 from bot.devforge.ci import Ci, CiRunner, pytest_runner
-from bot.devforge.faults import Fault
-from bot.devforge.gitrepo import GitRepo
-from bot.devforge.model import CheckRun, Hook, Protection, Repository
-from bot.devforge.webhooks import Sender, may_send_to
-from bot.devforge.world import Message, World
-from bot.domain.change import Role
-
-Source = Path | str | Mapping[str, str | bytes]
+from bot.devforge.seeding import Seeding
+from bot.devforge.seeding import Source as Source  # the type of what `add_repo` takes
+from bot.devforge.world import World
 
 
 class _Quiet(WSGIRequestHandler):
@@ -33,7 +26,7 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-class DevForge:
+class DevForge(Seeding):
     """A forge on 127.0.0.1. Use it as a context manager, or call `start` and `stop`.
 
     `data` holds the git repositories (a temporary folder, removed by `stop`, when None). `runner` tests each push;
@@ -48,11 +41,10 @@ class DevForge:
         runner: CiRunner | None = pytest_runner(),  # noqa: B008 - a pure factory of a function
     ) -> None:
         self._temporary = Path(tempfile.mkdtemp(prefix="devforge-")) if data is None else None
-        self.world = World(data or self._temporary or Path())
+        super().__init__(World(data or self._temporary or Path()))
         self.admin_token = secrets.token_hex(16)
         self.observers: list[Callable[[Response], None]] = []
         self._port = port
-        self._sender = Sender(self.world)
         self._ci = Ci(self.world, runner) if runner else None
         self._server: BaseWSGIServer | None = None
         self._thread: Thread | None = None
@@ -62,9 +54,9 @@ class DevForge:
 
     # --- life -------------------------------------------------------------------------------------------------------
     def start(self) -> Self:
-        """Serve until `stop`."""
+        """Serve until `stop`; raises OSError when the port is taken."""
         app = create_app(self.world, self._sender, self, self.observers)
-        self._server = make_server("127.0.0.1", self._port, app, threaded=True, request_handler=_Quiet)
+        self._server = self._listen(app)
         self.world.address = f"http://localhost:{self.port}"
         self._sender.start()
         if self._ci:
@@ -72,6 +64,19 @@ class DevForge:
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), name="devforge-http", daemon=True)
         self._thread.start()
         return self
+
+    def _listen(self, app: Flask) -> BaseWSGIServer:
+        # werkzeug ends the whole process when the port is taken; a socket of our own raises instead
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind(("127.0.0.1", self._port))
+                listener.listen(128)
+            except OSError:
+                self.stop()
+                raise
+            fd = listener.fileno()
+            return make_server("127.0.0.1", self._port, app, threaded=True, request_handler=_Quiet, fd=fd)
 
     def stop(self) -> None:
         """Stop serving, sending and testing; remove a temporary data folder."""
@@ -98,7 +103,7 @@ class DevForge:
         """The port that is served; raises RuntimeError before `start`."""
         if self._server is None:
             raise RuntimeError("the forge is not running: call start()")
-        return int(self._server.server_port)
+        return int(self._server.server_address[1])
 
     @property
     def url(self) -> str:
@@ -110,218 +115,13 @@ class DevForge:
         """The root of the REST API: PyGithub's `base_url`."""
         return self.world.api
 
+    def seeding(self) -> dict[str, Callable[..., Any]]:
+        """Return the calls that `POST /_dev/NAME` may make."""
+        return {**super().seeding(), "wait_idle": self.wait_idle}
+
     def wait_idle(self, seconds: float = 60.0) -> bool:
         """Wait until no webhook waits and no CI run is under way; False when that took too long."""
         with self.world.lock:
             return self.world.moved.wait_for(
                 lambda: self._sender.idle and (self._ci is None or self._ci.idle), timeout=seconds
             )
-
-    # --- seeding ----------------------------------------------------------------------------------------------------
-    def seeding(self) -> dict[str, Callable[..., Any]]:
-        """Return the calls that `POST /_dev/NAME` may make."""
-        people = (self.add_user, self.add_bot, self.add_token, self.add_slack)
-        places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
-        acts = (self.open_issue, self.comment, self.set_label, self.run_ci, self.wait_idle)
-        faults = (self.fail_next, self.clear_faults, self.lose_webhooks, self.repeat_webhooks)
-        return {call.__name__: call for call in (*people, *places, *acts, *faults)}
-
-    def add_user(self, login: str, *, token: str | None = None) -> str:
-        """Add a person and return their token."""
-        return self.add_token(login, token=token)
-
-    def add_bot(self, app: str, *, token: str | None = None) -> str:
-        """Add an app's bot, whose login is `APP[bot]`, and return its token."""
-        return self.add_token(f"{app.removesuffix('[bot]')}[bot]", token=token)
-
-    def add_token(self, login: str, *, access: str = "admin", token: str | None = None) -> str:
-        """Give a user one more token; `access` (read, write, admin) caps what it may do."""
-        with self.world.lock:
-            return self.world.token(self.world.user(login), token, Role(access)).value
-
-    def add_repo(
-        self,
-        full_name: str,
-        source: Source,
-        *,
-        roles: Mapping[str, str] | None = None,
-        private: bool = False,
-        description: str = "",
-    ) -> str:
-        """Add a repository and return the commit at its default branch.
-
-        `source` is a local git repository (its present branch is taken), a plain folder, or path -> text.
-        `roles` says who may do what: login -> read, triage, write, maintain or admin.
-        """
-        match = re.fullmatch(r"([A-Za-z0-9-]{1,39})/([A-Za-z0-9._-]{1,100})", full_name)
-        if match is None or full_name.endswith((".git", "/.", "/..")):
-            raise ValueError(f"not a repository name: {full_name!r}")
-        with self.world.lock:
-            if self.world.repo(full_name):
-                raise ValueError(f"there is a repository {full_name} already")
-            git = GitRepo.create(self.world.data / "git" / match[1].lower() / f"{match[2].lower()}.git")
-            owner = self.world.user(match[1])
-            repo = Repository(self.world.next_id(), owner, match[2], git, self.world.now(), private, description)
-            repo.default_branch = self._fill(repo, source)
-            repo.roles = {login: Role(role) for login, role in (roles or {}).items()}
-            for login in repo.roles:
-                self.world.user(login)
-            repo.pushed = self.world.now()
-            self.world.repos[full_name.lower()] = repo
-            return git.branch(repo.default_branch) or ""
-
-    def _fill(self, repo: Repository, source: Source) -> str:
-        if not isinstance(source, Mapping):
-            path = Path(source)
-            if not path.is_dir():
-                raise ValueError(f"there is no folder {path}")
-            if (path / ".git").exists() or (path / "objects").is_dir():
-                return repo.git.fetch_from(path)
-            source = read_folder(path)
-        files: dict[str, tuple[str, str | None]] = {}
-        for path_of, text in source.items():
-            data = text.encode() if isinstance(text, str) else text
-            files[path_of] = ("100644", repo.git.write_blob(data))
-        me = self.world.person(repo.owner)
-        sha = repo.git.write_commit(repo.git.write_tree(files), (), "Initial commit\n", (me, me))
-        repo.git.force("refs/heads/main", sha)
-        return "main"
-
-    def add_label(self, repo: str, name: str, *, color: str = "ededed", description: str = "") -> None:
-        """Add a label to a repository, or change its looks."""
-        with self.world.lock:
-            label = self.world.label(self._repo(repo), name)
-            label.color, label.description = color.removeprefix("#"), description
-
-    def add_hook(self, repo: str, url: str, secret: str, *, events: Sequence[str] = ("*",)) -> int:
-        """Add a webhook (http on loopback only) and return its id; no ping is sent."""
-        if not may_send_to(url):
-            raise ValueError(f"webhooks only go to http addresses on loopback, not to {url}")
-        with self.world.lock:
-            hook = Hook(self.world.next_id(), url, secret, tuple(events), self.world.now())
-            self._repo(repo).hooks[hook.id] = hook
-            return hook.id
-
-    def protect(self, repo: str, branch: str, *, required_contexts: Sequence[str] = ()) -> None:
-        """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green."""
-        with self.world.lock:
-            self._repo(repo).protected[branch] = Protection(tuple(required_contexts))
-
-    def set_role(self, repo: str, login: str, role: str) -> None:
-        """Say what a user may do in a repository: none, read, triage, write, maintain or admin."""
-        with self.world.lock:
-            self.world.user(login)
-            self._repo(repo).roles[login] = Role(role)
-
-    def add_slack(self, *, token: str, channel: str, user: str = "journeyman") -> str:
-        """Add a chat channel and a token that may post to it; returns the channel's id."""
-        with self.world.lock:
-            chat = self.world.chat
-            chat.tokens[token] = user
-            for known, name in chat.channels.items():
-                if name == channel:
-                    return known
-            made = f"C{self.world.next_id():08d}"
-            chat.channels[made] = channel.removeprefix("#")
-            return made
-
-    # --- acting and looking -----------------------------------------------------------------------------------------
-    def open_issue(self, repo: str, title: str, body: str, *, by: str) -> int:
-        """Open an issue as a user and return its number."""
-        with self.world.lock:
-            return issues.open_issue(self._deed(repo, by), title, body).number
-
-    def comment(self, repo: str, number: int, body: str, *, by: str) -> int:
-        """Comment on an issue or change as a user and return the comment's id."""
-        with self.world.lock:
-            deed = self._deed(repo, by)
-            return issues.say(deed, deed.repo.issues[number], body).id
-
-    def set_label(self, repo: str, number: int, name: str, *, by: str, on: bool = True) -> None:
-        """Put a label on an issue or change as a user, or take it off."""
-        with self.world.lock:
-            deed = self._deed(repo, by)
-            act = issues.add_label if on else issues.take_label
-            act(deed, deed.repo.issues[number], name)
-
-    def run_ci(self, repo: str, branch: str) -> None:
-        """Start CI for a branch that was seeded rather than pushed."""
-        with self.world.lock:
-            place = self._repo(repo)
-            sha = place.git.branch(branch)
-            if sha is None:
-                raise KeyError(f"{repo} has no branch {branch}")
-            self.world.build(place, branch, sha)
-
-    def checks(self, repo: str, sha: str) -> list[CheckRun]:
-        """Return the newest check runs of a commit."""
-        with self.world.lock:
-            return changes.latest_checks(self._repo(repo), sha)
-
-    def slack_messages(self) -> list[Message]:
-        """Return what was said in the chat, oldest first."""
-        with self.world.lock:
-            return list(self.world.chat.messages)
-
-    def fail_next(
-        self,
-        method: str,
-        path: str,
-        *,
-        status: int = 0,
-        times: int = 1,
-        retry_after: int | None = None,
-        after_effect: bool = False,
-        hang: float = 0.0,
-        truncate: bool = False,
-    ) -> None:
-        """Let the next `times` requests whose path matches the regular expression fail; see `faults.Fault`."""
-        fault = Fault(method.upper(), re.compile(path), status, times, retry_after, after_effect, hang, truncate)
-        self.world.faults.add(fault)
-
-    def lose_webhooks(self, event: str = "*", *, times: int = 1) -> None:
-        """Let the next deliveries of an event (`*`: of any) get lost; they stay in the hook's list as failed."""
-        with self.world.lock:
-            self._sender.lose(event, times)
-
-    def repeat_webhooks(self, repo: str, *, event: str = "*", newest_first: bool = False) -> int:
-        """Send every delivery of a repository's hooks so far once more, and return how many those are."""
-        with self.world.lock:
-            rows = [
-                (hook, one)
-                for hook in self._repo(repo).hooks.values()
-                for one in list(hook.deliveries)
-                if event in ("*", one.event) and not one.redelivery
-            ]
-            for hook, one in sorted(rows, key=lambda row: -row[1].id if newest_first else row[1].id):
-                self._sender.again(hook, one)
-            return len(rows)
-
-    def clear_faults(self) -> None:
-        """Forget the faults that have not happened yet."""
-        self.world.faults.clear()
-
-    def _deed(self, repo: str, login: str) -> Deed:
-        return Deed(self.world, self._repo(repo), self.world.user(login))
-
-    def _repo(self, full_name: str) -> Repository:
-        repo = self.world.repo(full_name)
-        if repo is None:
-            raise KeyError(f"there is no repository {full_name}")
-        return repo
-
-
-_SKIPPED = {".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"}
-
-
-def read_folder(folder: Path, *, most: int = 5000) -> dict[str, bytes]:
-    """Read the files of a plain folder, without caches and environments; raises ValueError when there are too many."""
-    files: dict[str, bytes] = {}
-    for path in sorted(folder.rglob("*")):
-        parts = path.relative_to(folder).parts
-        if _SKIPPED & set(parts) or path.is_symlink() or not path.is_file():
-            continue
-        files["/".join(parts)] = path.read_bytes()
-        if len(files) > most:
-            raise ValueError(f"{folder} holds more than {most} files: make it a git repository first")
-    return files

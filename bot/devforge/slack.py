@@ -1,6 +1,7 @@
 """The part of Slack's web API that a bot needs to tell people something: post, update, and who am I."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -47,26 +48,39 @@ def auth_test() -> Response:
         return answer({"ok": True, **names, "team_id": "T0DEVFORGE", "user_id": "U0BOT", "bot_id": "B0BOT"})
 
 
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """Somebody with a good token who names a channel that there is."""
+
+    user: str
+    channel: str
+
+
+def _speaker(chat: Chat, body: dict[str, Any]) -> _Speaker | Response:
+    user = _who(chat)
+    if user is None:
+        return _no("invalid_auth")
+    channel = find_channel(chat, str(body.get("channel") or ""))
+    return _no("channel_not_found") if channel is None else _Speaker(user, channel)
+
+
 @room.post("/slack/api/chat.postMessage")
 def post_message() -> Response:
     """Post a message; a channel is named by its id, its name, or `#` and its name."""
     world, body = world_of_app(), _arguments()
+    text, blocks = str(body.get("text") or ""), body.get("blocks")
     with world.lock:
-        user = _who(world.chat)
-        if user is None:
-            return _no("invalid_auth")
-        channel = find_channel(world.chat, str(body.get("channel") or ""))
-        if channel is None:
-            return _no("channel_not_found")
-        text, blocks = str(body.get("text") or ""), body.get("blocks")
+        who = _speaker(world.chat, body)
+        if isinstance(who, Response):
+            return who
         if not text and not blocks:
             return _no("no_text")
         if len(text) > _LONGEST:
             return _no("msg_too_long")
-        message = Message(channel, _timestamp(world), user, text, blocks, thread=body.get("thread_ts"))
+        message = Message(who.channel, _timestamp(world), who.user, text, blocks, thread=body.get("thread_ts"))
         world.chat.messages.append(message)
         world.moved.notify_all()
-        return answer({"ok": True, "channel": channel, "ts": message.ts, "message": shape(message)})
+        return answer({"ok": True, "channel": who.channel, "ts": message.ts, "message": shape(message)})
 
 
 @room.post("/slack/api/chat.update")
@@ -74,21 +88,18 @@ def update() -> Response:
     """Change a message that the same token has posted."""
     world, body = world_of_app(), _arguments()
     with world.lock:
-        user = _who(world.chat)
-        if user is None:
-            return _no("invalid_auth")
-        channel = find_channel(world.chat, str(body.get("channel") or ""))
-        if channel is None:
-            return _no("channel_not_found")
+        who = _speaker(world.chat, body)
+        if isinstance(who, Response):
+            return who
         for message in world.chat.messages:
-            if (message.channel, message.ts) == (channel, body.get("ts")):
-                if message.user != user:
-                    return _no("cant_update_message")
-                message.text = str(body.get("text") or message.text)
-                message.blocks = body.get("blocks", message.blocks)
-                message.edited = True
-                world.moved.notify_all()
-                return answer({"ok": True, "channel": channel, "ts": message.ts, "text": message.text})
+            if (message.channel, message.ts) != (who.channel, body.get("ts")):
+                continue
+            if message.user != who.user:
+                return _no("cant_update_message")
+            message.text, message.edited = str(body.get("text") or message.text), True
+            message.blocks = body.get("blocks", message.blocks)
+            world.moved.notify_all()
+            return answer({"ok": True, "channel": who.channel, "ts": message.ts, "text": message.text})
         return _no("message_not_found")
 
 

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.devforge.ci import CiResult
 from bot.devforge.markdown import render
+from bot.devforge.server import DevForge
 from tests.devforge_fixture import REPO, Listener, Seeded, seeded
 
 
@@ -193,6 +194,12 @@ def test_slack_refuses_as_slack_does(forge: Seeded) -> None:
         timeout=10,
     )
     assert form.json()["ok"] is True
+
+
+def test_a_taken_port_is_an_error_and_leaves_nothing(forge: Seeded) -> None:
+    with pytest.raises(OSError, match="in use"):
+        DevForge(port=forge.forge.port, runner=None).start()
+    assert requests.get(forge.forge.url, timeout=10).status_code == 200
 
 
 def test_the_forge_runs_as_a_process_and_is_seeded_from_outside(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import github
 import pytest
 import requests
 
+from tests import openapi
 from tests.devforge_fixture import REPO, Seeded, seeded
 
 
@@ -401,3 +402,27 @@ def test_a_change_that_its_base_already_holds_is_merged(forge: Seeded) -> None:
     repo.get_git_ref("heads/main").edit(change.head.sha)
     change.update()
     assert (change.merged, change.merge_commit_sha) == (True, change.head.sha)
+
+
+@openapi.needs_spec
+def test_the_description_bites(forge: Seeded) -> None:
+    """The check behind every other test here does see what is wrong."""
+    good = ask(forge, "rob", f"/repos/{REPO}")
+    headers, path = dict(good.headers), f"/api/v3/repos/{REPO}"
+    openapi.validate_response("GET", path, 200, headers, good.content)
+    for wrong in (good.content.replace(b'"default_branch"', b'"defaultbranch"'), b"[]", b"{}"):
+        with pytest.raises(openapi.SpecViolation):
+            openapi.validate_response("GET", path, 200, headers, wrong)
+    with pytest.raises(openapi.SpecViolation, match="no error"):
+        openapi.validate_response("GET", path, 401, headers, b'{"error": "no"}')
+    with pytest.raises(openapi.SpecViolation, match="has no"):
+        openapi.validate_response("GET", "/api/v3/no/such/thing", 200, {}, b"{}")
+    asked = "/api/v3/repos/ana/calc/check-runs"
+    openapi.validate_request("POST", asked, {}, b'{"name": "x", "head_sha": "a"}')
+    for body in (b'{"head_sha": "a"}', b'{"name": 3, "head_sha": "a"}', None):
+        with pytest.raises(openapi.SpecViolation):
+            openapi.validate_request("POST", asked, {}, body)
+    with pytest.raises(openapi.SpecViolation, match="repository"):
+        openapi.validate_webhook("issues", {"action": "opened"})
+    with pytest.raises(openapi.SpecViolation, match="no webhook"):
+        openapi.validate_webhook("issues", {"action": "exploded"})

@@ -1,0 +1,233 @@
+"""Seeding a forge, acting on it as somebody, and letting things go wrong on it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bot.devforge.acts import changes, issues
+from bot.devforge.acts.deed import Deed
+from bot.devforge.faults import Fault
+from bot.devforge.gitrepo import GitRepo
+from bot.devforge.model import CheckRun, Hook, Protection, Repository
+from bot.devforge.webhooks import Sender, may_send_to
+from bot.devforge.world import Message, World
+from bot.domain.change import Role
+
+Source = Path | str | Mapping[str, str | bytes]
+
+
+class Seeding:
+    """What a demo or a test does to a forge without going through REST. Every call is safe from any thread."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._sender = Sender(world)
+
+    def seeding(self) -> dict[str, Callable[..., Any]]:
+        """Return the calls that `POST /_dev/NAME` may make."""
+        people = (self.add_user, self.add_bot, self.add_token, self.add_slack)
+        places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
+        acts = (self.open_issue, self.comment, self.set_label, self.run_ci)
+        faults = (self.fail_next, self.clear_faults, self.lose_webhooks, self.repeat_webhooks)
+        return {call.__name__: call for call in (*people, *places, *acts, *faults)}
+
+    def add_user(self, login: str, *, token: str | None = None) -> str:
+        """Add a person and return their token."""
+        return self.add_token(login, token=token)
+
+    def add_bot(self, app: str, *, token: str | None = None) -> str:
+        """Add an app's bot, whose login is `APP[bot]`, and return its token."""
+        return self.add_token(f"{app.removesuffix('[bot]')}[bot]", token=token)
+
+    def add_token(self, login: str, *, access: str = "admin", token: str | None = None) -> str:
+        """Give a user one more token; `access` (read, write, admin) caps what it may do."""
+        with self.world.lock:
+            return self.world.token(self.world.user(login), token, Role(access)).value
+
+    def add_repo(
+        self,
+        full_name: str,
+        source: Source,
+        *,
+        roles: Mapping[str, str] | None = None,
+        private: bool = False,
+        description: str = "",
+    ) -> str:
+        """Add a repository and return the commit at its default branch.
+
+        `source` is a local git repository (its present branch is taken), a plain folder, or path -> text.
+        `roles` says who may do what: login -> read, triage, write, maintain or admin.
+        """
+        match = re.fullmatch(r"([A-Za-z0-9-]{1,39})/([A-Za-z0-9._-]{1,100})", full_name)
+        if match is None or full_name.endswith((".git", "/.", "/..")):
+            raise ValueError(f"not a repository name: {full_name!r}")
+        with self.world.lock:
+            if self.world.repo(full_name):
+                raise ValueError(f"there is a repository {full_name} already")
+            git = GitRepo.create(self.world.data / "git" / match[1].lower() / f"{match[2].lower()}.git")
+            owner = self.world.user(match[1])
+            repo = Repository(self.world.next_id(), owner, match[2], git, self.world.now(), private, description)
+            repo.default_branch = self._fill(repo, source)
+            repo.roles = {login: Role(role) for login, role in (roles or {}).items()}
+            for login in repo.roles:
+                self.world.user(login)
+            repo.pushed = self.world.now()
+            self.world.repos[full_name.lower()] = repo
+            return git.branch(repo.default_branch) or ""
+
+    def _fill(self, repo: Repository, source: Source) -> str:
+        if not isinstance(source, Mapping):
+            path = Path(source)
+            if not path.is_dir():
+                raise ValueError(f"there is no folder {path}")
+            if (path / ".git").exists() or (path / "objects").is_dir():
+                return repo.git.fetch_from(path)
+            source = read_folder(path)
+        files: dict[str, tuple[str, str | None]] = {}
+        for path_of, text in source.items():
+            data = text.encode() if isinstance(text, str) else text
+            files[path_of] = ("100644", repo.git.write_blob(data))
+        me = self.world.person(repo.owner)
+        sha = repo.git.write_commit(repo.git.write_tree(files), (), "Initial commit\n", (me, me))
+        repo.git.force("refs/heads/main", sha)
+        return "main"
+
+    def add_label(self, repo: str, name: str, *, color: str = "ededed", description: str = "") -> None:
+        """Add a label to a repository, or change its looks."""
+        with self.world.lock:
+            label = self.world.label(self._repo(repo), name)
+            label.color, label.description = color.removeprefix("#"), description
+
+    def add_hook(self, repo: str, url: str, secret: str, *, events: Sequence[str] = ("*",)) -> int:
+        """Add a webhook (http on loopback only) and return its id; no ping is sent."""
+        if not may_send_to(url):
+            raise ValueError(f"webhooks only go to http addresses on loopback, not to {url}")
+        with self.world.lock:
+            hook = Hook(self.world.next_id(), url, secret, tuple(events), self.world.now())
+            self._repo(repo).hooks[hook.id] = hook
+            return hook.id
+
+    def protect(self, repo: str, branch: str, *, required_contexts: Sequence[str] = ()) -> None:
+        """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green."""
+        with self.world.lock:
+            self._repo(repo).protected[branch] = Protection(tuple(required_contexts))
+
+    def set_role(self, repo: str, login: str, role: str) -> None:
+        """Say what a user may do in a repository: none, read, triage, write, maintain or admin."""
+        with self.world.lock:
+            self.world.user(login)
+            self._repo(repo).roles[login] = Role(role)
+
+    def add_slack(self, *, token: str, channel: str, user: str = "journeyman") -> str:
+        """Add a chat channel and a token that may post to it; returns the channel's id."""
+        with self.world.lock:
+            chat = self.world.chat
+            chat.tokens[token] = user
+            for known, name in chat.channels.items():
+                if name == channel:
+                    return known
+            made = f"C{self.world.next_id():08d}"
+            chat.channels[made] = channel.removeprefix("#")
+            return made
+
+    # --- acting and looking -----------------------------------------------------------------------------------------
+    def open_issue(self, repo: str, title: str, body: str, *, by: str) -> int:
+        """Open an issue as a user and return its number."""
+        with self.world.lock:
+            return issues.open_issue(self._deed(repo, by), title, body).number
+
+    def comment(self, repo: str, number: int, body: str, *, by: str) -> int:
+        """Comment on an issue or change as a user and return the comment's id."""
+        with self.world.lock:
+            deed = self._deed(repo, by)
+            return issues.say(deed, deed.repo.issues[number], body).id
+
+    def set_label(self, repo: str, number: int, name: str, *, by: str, on: bool = True) -> None:
+        """Put a label on an issue or change as a user, or take it off."""
+        with self.world.lock:
+            deed = self._deed(repo, by)
+            act = issues.add_label if on else issues.take_label
+            act(deed, deed.repo.issues[number], name)
+
+    def run_ci(self, repo: str, branch: str) -> None:
+        """Start CI for a branch that was seeded rather than pushed."""
+        with self.world.lock:
+            place = self._repo(repo)
+            sha = place.git.branch(branch)
+            if sha is None:
+                raise KeyError(f"{repo} has no branch {branch}")
+            self.world.build(place, branch, sha)
+
+    def checks(self, repo: str, sha: str) -> list[CheckRun]:
+        """Return the newest check runs of a commit."""
+        with self.world.lock:
+            return changes.latest_checks(self._repo(repo), sha)
+
+    def slack_messages(self) -> list[Message]:
+        """Return what was said in the chat, oldest first."""
+        with self.world.lock:
+            return list(self.world.chat.messages)
+
+    def fail_next(
+        self,
+        method: str,
+        path: str,
+        *,
+        status: int = 0,
+        times: int = 1,
+        retry_after: int | None = None,
+        after_effect: bool = False,
+        hang: float = 0.0,
+        truncate: bool = False,
+    ) -> None:
+        """Let the next `times` requests whose path matches the regular expression fail; see `faults.Fault`."""
+        fault = Fault(method.upper(), re.compile(path), status, times, retry_after, after_effect, hang, truncate)
+        self.world.faults.add(fault)
+
+    def lose_webhooks(self, event: str = "*", *, times: int = 1) -> None:
+        """Let the next deliveries of an event (`*`: of any) get lost; they stay in the hook's list as failed."""
+        with self.world.lock:
+            self._sender.lose(event, times)
+
+    def repeat_webhooks(self, repo: str, *, event: str = "*", newest_first: bool = False) -> int:
+        """Send every delivery of a repository's hooks so far once more, and return how many those are."""
+        with self.world.lock:
+            rows = [
+                (hook, one)
+                for hook in self._repo(repo).hooks.values()
+                for one in list(hook.deliveries)
+                if event in ("*", one.event) and not one.redelivery
+            ]
+            for hook, one in sorted(rows, key=lambda row: -row[1].id if newest_first else row[1].id):
+                self._sender.again(hook, one)
+            return len(rows)
+
+    def clear_faults(self) -> None:
+        """Forget the faults that have not happened yet."""
+        self.world.faults.clear()
+
+    def _deed(self, repo: str, login: str) -> Deed:
+        return Deed(self.world, self._repo(repo), self.world.user(login))
+
+    def _repo(self, full_name: str) -> Repository:
+        repo = self.world.repo(full_name)
+        if repo is None:
+            raise KeyError(f"there is no repository {full_name}")
+        return repo
+
+
+_SKIPPED = {".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"}
+
+
+def read_folder(folder: Path, *, most: int = 5000) -> dict[str, bytes]:
+    """Read the files of a plain folder, without caches and environments; raises ValueError when there are too many."""
+    files: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if _SKIPPED & set(parts) or path.is_symlink() or not path.is_file():
+            continue
+        files["/".join(parts)] = path.read_bytes()
+        if len(files) > most:
+            raise ValueError(f"{folder} holds more than {most} files: make it a git repository first")
+    return files
