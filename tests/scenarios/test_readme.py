@@ -1,0 +1,92 @@
+"""The README's commands: each one is run, or, where it would never end, held against its own help."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.config import Settings, variable
+
+ROOT = Path(__file__).parents[2]
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ENDLESS = {"up", "web", "worker", "beat"}
+BUGGY = {
+    "cart.py": "def total(prices):\n    paid = 0\n    for price in prices:\n        paid -= price\n    return paid\n",
+    "tests/test_cart.py": "from cart import total\n\n\ndef test_total():\n    assert total([2, 3]) == 5\n",
+}
+
+
+def commands(page: str) -> list[str]:
+    """Return the commands of a page's shell blocks, without their comments."""
+    lines = [line for block in SHELL.findall((ROOT / page).read_text()) for line in block.splitlines()]
+    return [shlex.join(shlex.split(line, comments=True)) for line in lines if line.strip()]
+
+
+def inline(page: str) -> list[str]:
+    """Return the commands of a page's tables and sentences."""
+    return re.findall(r"`(journeyman [a-z][^`]*)`", (ROOT / page).read_text())
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A git repository with a failing test, standing where the README says ../shop."""
+    place = tmp_path / "shop"
+    for name, text in BUGGY.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(text)
+    who = ["-c", "user.name=Maria", "-c", "user.email=maria@example.org"]
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", *who, *words], cwd=place, check=True, timeout=30)
+    return place
+
+
+def run(words: list[str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours with settings of its own."""
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEYMAN_")}
+    environ["JOURNEYMAN_DATA_DIR"] = str(tmp_path / "data")
+    argv = [sys.executable, "-m", "bot.cli", *words]
+    return subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=170, check=False)
+
+
+@pytest.mark.parametrize("command", [one for page in ("README.md", "CONTRIBUTING.md") for one in commands(page)])
+def test_a_command_of_the_readme_does_what_it_says(command: str, shop: Path, tmp_path: Path) -> None:
+    words = shlex.split(command)
+    if words[0] == "make":
+        done = subprocess.run(
+            ["make", "-n", *words[1:]], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
+        )
+        assert done.returncode == 0, done.stderr
+    elif words[0] == "export":
+        name = words[1].partition("=")[0]
+        assert name.removesuffix("_FILE") in {variable(field) for field in Settings.model_fields}
+    else:
+        assert words[0] == ".venv/bin/journeyman"
+        _journeyman(words[1:], shop, tmp_path)
+
+
+def _journeyman(words: list[str], shop: Path, tmp_path: Path) -> None:
+    if words[0] in ENDLESS:
+        _has_options(words, tmp_path)
+        return
+    done = run([word.replace("../shop", str(shop)) for word in words], tmp_path)
+    assert done.returncode == 0, done.stderr + done.stdout
+
+
+@pytest.mark.parametrize(
+    "command", sorted({one for page in ("README.md", "docs/architecture.md") for one in inline(page)})
+)
+def test_a_command_in_a_sentence_exists(command: str, tmp_path: Path) -> None:
+    for one in re.split(r"\s+\|\s+(?=[a-z])", command):
+        _has_options(shlex.split(one.removeprefix("journeyman ")), tmp_path)
+
+
+def _has_options(words: list[str], tmp_path: Path) -> None:
+    verbs = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+    shown = run([verbs[0], "--help"], tmp_path)
+    assert shown.returncode == 0, shown.stderr
+    for option in (word for word in words if word.startswith("--")):
+        assert option in shown.stdout
