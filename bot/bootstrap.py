@@ -63,14 +63,21 @@ class BrokerZone:
     resend_seconds: float
 
 
-def open_store(settings: Settings, zone: Zone) -> Store:
-    """Open the database for a zone, bringing it up to date and making signing keys where there are none."""
+RECEIVER_PATIENCE = 8.0
+"""Seconds that the receiver waits for a busy database: a forge gives up after ten."""
+
+
+def open_store(settings: Settings, zone: Zone, patience: float = 20.0) -> Store:
+    """Open the database for a zone, bringing it up to date and making signing keys where there are none.
+
+    `patience` is for how many seconds a busy database is waited for.
+    """
     settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.keys_dir is None:
         make_keys(settings.keys)
     upgrade(settings.database)
     keys = FileKeys(zone, settings.keys / f"{zone.value}.key", load_public(settings.keys))
-    database, time = Database(settings.database), SystemTime()
+    database, time = Database(settings.database, patience=patience), SystemTime()
     return Store(
         database=database,
         ledger=SqlLedger(database, keys, time),
@@ -100,7 +107,7 @@ def receiver(settings: Settings) -> Receiver:
     given = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
     if not all(given) or not given:
         raise ConfigError("set JOURNEYMAN_GITHUB_WEBHOOK_SECRET (or ..._FILE) to the secret of the forge's webhook")
-    store = open_store(settings, Zone.RECEIVER)
+    store = open_store(settings, Zone.RECEIVER, RECEIVER_PATIENCE)
     return Receiver(store, queue_for(settings), given, settings.max_body_bytes, bool(settings.redis_url))
 
 
