@@ -157,13 +157,14 @@ class Town:
         return found
 
     def settle(self) -> None:
-        """Wait until the forge is quiet, every accepted delivery is handled, and no job of this place is due."""
+        """Wait until every webhook is sent, every accepted one handled, and no job of this place is due."""
         self.eventually(self._is_quiet, "everything to be worked off")
 
     def _is_quiet(self) -> bool:
-        if not self.stage.forge.wait_idle(0.5):
+        sent = self.deliveries()
+        if any(one.status == "pending" for one in sent):
             return False
-        accepted = [one.guid for one in self.deliveries() if one.code == 202]
+        accepted = [one.guid for one in sent if one.code == 202]
         if not all(self.handled(guid) for guid in accepted):
             return False
         store, soon = self.stage.store, self.stage.store.time.now() + 0.2
