@@ -83,14 +83,14 @@ class _Job:
         failures = [survey.failures[goal] for goal in wanted if goal in survey.failures]
         scores = rank(survey.lines, failing=wanted, passing=survey.passing, failures=failures, hint=self.hint)
         place = next(iter(scores), ("", 0))
+        before = _before(survey, wanted)
         facts = RepairResult(
-            "none", file=place[0], line=place[1], tests_before=_before(survey, wanted), failing=tuple(wanted)
+            "none", "", place[0], place[1], tests_before=before, tests_after=before, failing=tuple(wanted)
         )
-        facts = replace(facts, tests_after=facts.tests_before)
         if not scores:
             return replace(facts, reason="The failing tests run no code that may be edited.")
         clues = goals.clues(survey, wanted, self.source)
-        patches = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=self.most)]
+        patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=self.most)]
         hung = any(failure.hung for failure in failures)
         aim = Aim(tuple(wanted), tuple(survey.passing), (), sum(survey.seconds.values()), hung)
         return self._search(patches, aim, survey, facts)

@@ -11,13 +11,15 @@ from workers.engines.repair.result import RepairResult, Status
 from workers.engines.repair.suite import Survey
 
 NOT_REPAIRABLE = ("SyntaxError", "IndentationError", "TabError", "ModuleNotFoundError")
-WAITED_FOR = re.compile(
-    r"DID NOT RAISE (?:any of )?.*?<class '(?:[\w.]*\.)?(\w+)'>|(\b[A-Z]\w*(?:Error|Exception)\b) not raised"
+WAITED_FOR = (
+    re.compile(r"DID NOT RAISE (?:any exception, expected `)?(?:any of )?\(?([\w., ]+)"),
+    re.compile(r"DID NOT RAISE .*?<class '([\w.]+)'>"),
+    re.compile(r"\b(\w+) not raised"),
 )
 
 
-class Ended(Exception):  # noqa: N818 - not an error: the way out of any phase, with a result
-    """The repair is over; `result` says how."""
+class Ended(Exception):
+    """The repair is over; `result` says how. No error: the way out of any phase."""
 
     def __init__(self, status: Status, reason: str, **rest: object) -> None:
         super().__init__(reason)
@@ -76,18 +78,24 @@ def _reaches_code(survey: Survey, test: str, files: Collection[str]) -> bool:
     return failure.type == "ImportError" or any(file in files for file, _, _ in failure.frames)
 
 
+def waited_for(message: str) -> set[str]:
+    """Return the names of the exceptions that a failing test says it did not see."""
+    told = [name.strip() for pattern in WAITED_FOR for match in pattern.findall(message) for name in match.split(",")]
+    last = {name.rsplit(".", 1)[-1] for name in told}
+    return {name for name in last if name.isidentifier() and name[0].isupper()}
+
+
 def clues(survey: Survey, goals: Sequence[str], source: Path) -> Clues:
     """Return what the failures of these tests, and the tests' own text, tell about the fault."""
     failures = [survey.failures[goal] for goal in goals if goal in survey.failures]
+    expected = {name for one in failures for name in waited_for(one.message)}
     literals: set[str] = set()
     for path in {goal.split("::")[0] for goal in goals}:
         if (source / path).is_file():
             literals.update(LITERAL.findall((source / path).read_text("utf-8", "replace")))
     return Clues(
         errors=frozenset(one.type for one in failures),
-        expected=frozenset(
-            name for one in failures for pair in WAITED_FOR.findall(one.message) for name in pair if name
-        ),
+        expected=frozenset(expected),
         literals=frozenset(literals),
         messages=tuple(one.message for one in failures),
     )

@@ -83,6 +83,8 @@ class Survey:
             self.exit_code = message["code"]
         elif kind == "late":
             self.late = True
+        elif kind == "trouble":
+            self.trouble = self.trouble or message["text"] or "pytest could not start"
         elif kind in ("stuck", "crash"):
             self.trouble = message.get("text") or f"the test process was {message['how']} while {message['while']}"
 

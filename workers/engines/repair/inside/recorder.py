@@ -49,6 +49,10 @@ class Recorder:
             why = self.why.pop("collect", {"type": "", "message": "", "frames": []})
             self.tell({"kind": "uncollected", "test": report.nodeid, "text": str(report.longrepr)[-3000:], **why})
 
+    def pytest_internalerror(self, excrepr: object) -> None:
+        """Tell what went wrong inside pytest itself."""
+        self.tell({"kind": "trouble", "text": str(excrepr).strip().rsplit("\n", 1)[-1][-400:]})
+
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
         """Remember why collecting fails: the report keeps only text."""
         collector.repr_failure = self._collect_failure  # type: ignore[method-assign]

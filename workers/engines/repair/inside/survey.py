@@ -2,6 +2,8 @@
 
 import os
 import time
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +91,10 @@ class Survey:
         skip = [f"--deselect={test}" for test in [*self.killed, *sorted(self.done)]]
         if cover is not None:
             cover.start()
-        code = int(pytest.main([*arguments(self.root), *skip, *self.tests], plugins=[plugin]))
+        with redirect_stderr(StringIO()) as said:
+            code = int(pytest.main([*arguments(self.root), *skip, *self.tests], plugins=[plugin]))
+        if code == pytest.ExitCode.USAGE_ERROR:
+            tell({"kind": "trouble", "text": said.getvalue().strip()[-400:]})
         if cover is not None:
             cover.stop()
             self._tell_lines(cover, tell)

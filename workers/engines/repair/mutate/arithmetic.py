@@ -196,6 +196,31 @@ def sign(site: Site) -> Iterator[Variant]:
             yield site.put(f"-{site.code()}", "arithmetic.sign", 0.15)
 
 
+def wrap_around(site: Site) -> Iterator[Variant]:
+    """`i + k` -> `(i + k) % len(xs)`, where a position is counted on; `% n` for a local n."""
+    node, parent = site.node, site.parent
+    if not isinstance(node, cst.BinaryOperation) or not isinstance(
+        parent, cst.Index | cst.Assign | cst.Return | cst.Arg
+    ):
+        return
+    if site.text(node.operator).strip() not in ("+", "-"):
+        return
+    owners = dict.fromkeys([*_sequences(site), *(name for name in site.names() if site.kinds(name) & {"many", "list"})])
+    for owner in list(owners)[:6]:
+        yield site.put_whole(f"({site.text()}) % len({owner})", "arithmetic.modulo", 0.2)
+    for name in site.names():
+        if site.kinds(name) & {"number"} or not site.kinds(name):
+            yield site.put_whole(f"({site.text()}) % {name}", "arithmetic.modulo", 0.08)
+
+
+def _sequences(site: Site) -> Iterator[str]:
+    """Yield what is indexed, or asked for a position, in this function."""
+    for one in site.unit.descend(site.function.node.body if site.function else site.node):
+        asked = isinstance(one, cst.Attribute) and one.attr.value in ("index", "find")
+        if isinstance(one, cst.Subscript | cst.Attribute) and (asked or isinstance(one, cst.Subscript)):
+            yield site.code(one.value)
+
+
 def power(site: Site) -> Iterator[Variant]:
     """`x` -> `x ** 2` and `x * 2` within arithmetic."""
     node, parent = site.node, site.parent
@@ -205,5 +230,5 @@ def power(site: Site) -> Iterator[Variant]:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    operator_swap, augmented, operands, grouping, one_off, with_local, forgotten_operand, sign, power,
+    operator_swap, augmented, operands, grouping, one_off, with_local, forgotten_operand, sign, wrap_around, power,
 )  # fmt: skip

@@ -18,6 +18,10 @@ def numbers(site: Site) -> Iterator[Variant]:
     for number, prior in near.items():
         if number != value:
             yield site.put(str(number), "constant.number", prior)
+    digits = str(value)
+    if value > 9:
+        turned = (f"{digits[:at]}{digits[at + 1]}{digits[at]}{digits[at + 2 :]}" for at in range(len(digits) - 1))
+        near |= {int(number): 0.3 for number in turned if number != digits and int(number) not in near}
     others = {one.evaluated_value for one in site.unit.nodes if isinstance(one, cst.Integer)} - {value, *near}
     for number in sorted(others)[:12]:
         yield site.put(str(number), "constant.number", 0.2)

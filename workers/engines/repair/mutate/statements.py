@@ -241,6 +241,8 @@ def _growing(site: Site) -> Iterator[tuple[str, str]]:
             yield name, "append"
         if "set" in kinds:
             yield name, "add"
+        if "queue" in kinds:
+            yield name, "append"
     if site.function is not None:
         for one in site.unit.descend(site.function.node.body):
             grows = isinstance(one, cst.Attribute) and one.attr.value in (
@@ -252,6 +254,18 @@ def _growing(site: Site) -> Iterator[tuple[str, str]]:
             )
             if grows and isinstance(one, cst.Attribute) and isinstance(one.value, cst.Name | cst.Attribute):
                 yield site.code(one.value), one.attr.value
+
+
+def _parts_in_use(site: Site) -> list[str]:
+    """Return the attributes and items of locals that this function reads."""
+    found: dict[str, None] = {}
+    for one in site.unit.descend(site.function.node.body if site.function else site.node):
+        part = isinstance(one, cst.Attribute | cst.Subscript) and isinstance(one.value, cst.Name)
+        caller = site.unit.parents.get(one)
+        called = isinstance(caller, cst.Call) and caller.func is one
+        if part and not called and not isinstance(caller, cst.AssignTarget):
+            found[site.text(one)] = None
+    return list(found)
 
 
 def missing(site: Site) -> Iterator[Variant]:
@@ -282,6 +296,8 @@ def _missing_texts(site: Site) -> Iterator[tuple[str, float]]:
         for name in names:
             if name != owner:
                 yield f"{owner}.{method}({name})", 0.12
+            for text in _parts_in_use(site)[:8]:
+                yield f"{owner}.{method}({text})", 0.07
     kinds = {name: site.kinds(name) for name in names}
     for one in names:
         if "number" in kinds[one]:

@@ -268,6 +268,7 @@ GROWING = {
     "appendleft": "list",
     "update": "map",
     "get": "map",
+    "popleft": "queue",
     "items": "map",
 }
 TEXTUAL = {

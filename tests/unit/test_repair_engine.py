@@ -1,0 +1,221 @@
+# ruff: noqa: E501 - the programs under repair are written as texts of one line
+"""Whole repairs in the real sandbox: what is mended, what is refused, and what is never touched."""
+
+import hashlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import SandboxUnavailable
+from workers.cli import repair as command
+from workers.engines.repair.engine import RepairEngine
+from workers.engines.repair.result import Progress, RepairResult
+from workers.sandbox.bubblewrap import BubblewrapSandbox
+
+Write = Callable[..., Path]
+
+CART = """from shop.money import percent
+
+
+def total(lines, discount=0):
+    \"\"\"Sum of price * quantity.\"\"\"
+    result = 0
+    for price, quantity in lines:
+        result = price * quantity  # one line
+    return result - percent(result, discount)
+"""
+MONEY = "def percent(amount, rate):\n    return amount * rate / 100\n"
+TEST_CART = """from shop.cart import total
+
+
+def test_one_line():
+    assert total([(2, 3)]) == 6
+
+
+def test_two_lines():
+    assert total([(2, 3), (1, 4)]) == 10
+
+
+def test_discount():
+    assert total([(10, 10)], 10) == 90
+"""
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> BubblewrapSandbox:
+    made = BubblewrapSandbox()
+    try:
+        made.check()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+    return made
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def to(**files: str) -> Path:
+        root = tmp_path / "project"
+        for name, text in files.items():
+            path = root / (name.replace("__", "/") + ".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return root
+
+    return to
+
+
+def mend(sandbox: BubblewrapSandbox, root: Path, **options: object) -> RepairResult:
+    return RepairEngine(sandbox).repair(root, **{"seconds": 60, **options})  # type: ignore[arg-type]
+
+
+def picture(root: Path) -> dict[str, str]:
+    return {one.as_posix(): hashlib.sha256(one.read_bytes()).hexdigest() for one in root.rglob("*") if one.is_file()}
+
+
+def test_a_package_in_src_is_mended_and_only_read(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(src__shop__cart=CART, src__shop__money=MONEY, tests__test_cart=TEST_CART)
+    before = picture(root)
+    seen: list[Progress] = []
+    result = mend(sandbox, root, on_progress=seen.append)
+    assert result.status == "fixed", result.reason
+    assert (result.file, result.line) == ("src/shop/cart.py", 8)
+    assert (result.tests_before, result.tests_after) == ("failed", "passed")
+    assert result.failing == ("tests/test_cart.py::test_two_lines",)
+    assert "+        result += price * quantity  # one line\n" in result.patch
+    assert picture(root) == before
+    assert [one.phase for one in seen][:2] == ["copy", "survey"]
+    assert {"rank", "search", "verify"} <= {one.phase for one in seen}
+    subprocess.run(["git", "apply", "-"], cwd=root, input=result.patch.encode(), check=True)
+    assert {path for path, digest in picture(root).items() if before[path] != digest} == {str(root / "src/shop/cart.py")}
+
+
+def test_two_faults_in_two_files_are_mended_together(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(
+        one="def double(x):\n    return x + 2\n",
+        two="def biggest(xs):\n    return min(xs)\n",
+        test_both="from one import double\nfrom two import biggest\n\n\ndef test_double():\n    assert double(5) == 10\n\n\n"
+        "def test_big():\n    assert biggest([1, 3, 2]) == 3\n\n\ndef test_four():\n    assert double(2) == 4\n",
+    )
+    result = mend(sandbox, root)
+    assert result.status == "fixed", result.reason
+    assert "+    return max(xs)" in result.patch
+    assert "one.py" in result.patch
+
+
+def test_a_hint_says_which_of_the_failing_tests_is_meant(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(
+        calc="def add(a, b):\n    return a - b\n\n\ndef fetch():\n    raise OSError('no network')\n",
+        test_calc="import calc\n\n\ndef test_add():\n    assert calc.add(2, 2) == 4\n\n\ndef test_fetch():\n    assert calc.fetch() is not None and calc.fetch().ok\n",
+    )
+    result = mend(sandbox, root, hint="`test_add` fails since Monday:\n  File \"calc.py\", line 2, in add")
+    assert result.status == "fixed", result.reason
+    assert result.failing == ("test_calc.py::test_add",)
+
+
+def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(
+        count="def digits(n):\n    found = 1\n    while n >= 10:\n        n = n - n // 10 if n < 0 else n\n        found += 1\n    return found\n",
+        test_count="from count import digits\n\n\ndef test_one():\n    assert digits(7) == 1\n\n\ndef test_two():\n    assert digits(42) == 2\n",
+    )
+    began = time.monotonic()
+    result = mend(sandbox, root, seconds=25)
+    assert result.status in ("fixed", "none", "timeout")
+    assert result.tests_before == "failed"
+    assert time.monotonic() - began < 60
+
+
+def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:
+    result = mend(sandbox, write(test_fine="def test_fine():\n    assert True\n"))
+    assert (result.status, result.patch, result.tests_before) == ("nothing_failing", "", "passed")
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"test_a": "import nobody_has_this\n"}, "cannot be collected"),
+        ({"mine": "def f(:\n", "test_a": "from mine import f\n"}, "cannot be collected"),
+        ({"test_a": "def test_a():\n    pass\n", "conftest": "import nobody_has_this\n"}, "could not be run"),
+        ({"code": "x = 1\n"}, "no tests"),
+    ],
+)
+def test_a_suite_that_cannot_run_is_called_broken(
+    sandbox: BubblewrapSandbox, write: Write, files: dict[str, str], words: str
+) -> None:
+    result = mend(sandbox, write(**files))
+    assert result.status == "broken"
+    assert words in result.reason
+    assert result.patch == ""
+
+
+def test_collection_that_never_ends_is_bounded(sandbox: BubblewrapSandbox, write: Write) -> None:
+    began = time.monotonic()
+    result = mend(sandbox, write(test_a="while True:\n    pass\n"), seconds=8)
+    assert result.status == "timeout"
+    assert "collected" in result.reason
+    assert time.monotonic() - began < 30
+
+
+def test_no_edit_of_tests_or_configuration_is_ever_proposed(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(conftest="LIMIT = 3\n", test_a="from conftest import LIMIT\n\n\ndef test_a():\n    assert LIMIT == 4\n")
+    result = mend(sandbox, root)
+    assert result.status == "none"
+    assert result.patch == ""
+    assert "may be edited" in result.reason
+
+
+def test_tests_that_write_into_the_tree_do_not_spoil_the_search(sandbox: BubblewrapSandbox, write: Write) -> None:
+    test = (
+        "from pathlib import Path\nfrom counter import bump\nHERE = Path(__file__).parent\n\n\n"
+        "def test_fresh():\n    mark = HERE / 'mark.txt'\n    assert not mark.exists()\n    mark.write_text('x')\n"
+        "    (HERE / 'counter.py').write_text('def bump(n):\\n    return 0\\n')\n    assert bump(1) == 2\n"
+    )
+    result = mend(sandbox, write(counter="def bump(n):\n    return n - 1\n", test_a=test))
+    assert result.status == "fixed", result.reason
+    assert "+    return n + 1" in result.patch
+
+
+def test_an_exit_of_the_process_is_no_success(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(
+        leave="import os\n\n\ndef answer(wanted):\n    if wanted > 100:\n        os._exit(0)\n    return 41\n",
+        test_a="from leave import answer\n\n\ndef test_a():\n    assert answer(42) == 42\n\n\ndef test_b():\n    assert answer(1) == 41\n",
+    )
+    result = mend(sandbox, root, seconds=15)
+    assert "_exit" not in "".join(line for line in result.patch.splitlines() if line.startswith("+"))
+    assert result.tests_before == "failed"
+
+
+def test_unknown_wishes_are_named(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(code_a="x = 1\n", test_a="def test_a():\n    assert False\n")
+    result = mend(sandbox, root, tests=["tests/test_nobody.py"])
+    assert result.status == "broken"
+    assert "tests/test_nobody.py" in result.reason
+
+
+def run_command(*words: str) -> subprocess.CompletedProcess[str]:
+    code = "import typer; from workers.cli.repair import repair; app = typer.Typer(); app.command()(repair); app()"
+    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120)
+
+
+def test_the_command_prints_only_the_diff(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(code_a="def f(x):\n    return x < 3\n", test_a="from code_a import f\n\n\ndef test_a():\n    assert f(3)\n    assert not f(4)\n")
+    done = run_command(str(root), "--seconds", "30")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("-    return x < 3\n+    return x <= 3\n")
+    assert done.stderr.startswith("fixed: ")
+
+
+@pytest.mark.parametrize(("name", "words"), [("nobody", "there is no"), ("project/test_a.py", "is not a directory")])
+def test_the_command_says_what_to_give(write: Write, tmp_path: Path, name: str, words: str) -> None:
+    write(test_a="x = 1\n")
+    done = run_command(str(tmp_path / name), "--json")
+    assert (done.returncode, done.stdout) == (command.EXIT_USAGE, "")
+    assert words in done.stderr
+
+
+def test_the_document_has_the_promised_keys() -> None:
+    keys = ["status", "patch", "file", "line", "tests_before", "tests_after", "candidates", "seconds"]
+    assert list(command.document(RepairResult("none")))[:8] == keys

@@ -1,0 +1,299 @@
+# ruff: noqa: E501 - the programs under repair are written as texts of one line
+"""The pure parts of the repair engine: ranking, hints, diffs, sources, and the edits themselves."""
+
+import ast
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from workers.engines.repair.diff import first_line, unified
+from workers.engines.repair.goals import covers, waited_for
+from workers.engines.repair.hints import read_hint
+from workers.engines.repair.inside.session import kept_options
+from workers.engines.repair.mutate.unit import Clues, parse
+from workers.engines.repair.mutate.variant import Edit, similarity
+from workers.engines.repair.overfit import apply, liking
+from workers.engines.repair.patches import edits_of, pairs
+from workers.engines.repair.plan import Candidate, operator_names, plan
+from workers.engines.repair.source import copy_tree, editable, is_test
+from workers.engines.repair.spectrum import ochiai, rank
+from workers.engines.repair.suite import Failure
+
+BUGS = Path(__file__).parents[1] / "bench" / "bugs"
+PROGRAMS = sorted(one for one in BUGS.rglob("*.py") if not is_test(one.relative_to(BUGS).as_posix()) and one.stat().st_size)
+RAISING = """class Box:
+    def __init__(self, limit=[], size=3):
+        self.limit = limit
+        self.size = size
+
+    def put(self, thing, place=0):
+        "Put a thing."
+        total = 0
+        for item in self.limit[1:]:
+            if item is None or item == thing and not total:
+                continue
+            total += item - 1
+        try:
+            self.limit[place] = max(total, thing)
+        except KeyError as error:
+            raise ValueError("no") from error
+        while total < self.size:
+            total += 1
+        return [x for x in range(total) if x % 2], f"{total:.2f}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("failed_here", "passed_here", "failed", "expected"),
+    [(1, 0, 1, 1.0), (1, 3, 1, 0.5), (0, 5, 2, 0.0), (2, 0, 2, 1.0), (1, 1, 4, 0.3536), (3, 0, 0, 0.0)],
+)
+def test_ochiai(failed_here: int, passed_here: int, failed: int, expected: float) -> None:
+    assert ochiai(failed_here, passed_here, failed) == pytest.approx(expected, abs=1e-4)
+
+
+def test_lines_of_failing_tests_come_first_and_frames_lift_them() -> None:
+    lines = {"a.py": {1: {""}, 2: {"bad", "good"}, 3: {"bad"}, 4: {"good"}, 5: {"bad", "good"}}}
+    plain = rank(lines, failing=["bad"], passing=["good"])
+    assert next(iter(plain)) == ("a.py", 3)
+    assert ("a.py", 4) not in plain
+    assert plain["a.py", 2] == plain["a.py", 5]
+    failure = Failure("bad", "ValueError", "", (("a.py", 2, "f"), ("a.py", 5, "g")))
+    framed = rank(lines, failing=["bad"], passing=["good"], failures=[failure])
+    assert framed["a.py", 5] > framed["a.py", 2] > plain["a.py", 2]
+
+
+def test_a_told_place_is_more_suspicious() -> None:
+    lines = {"pkg/a.py": {2: {"bad"}}, "pkg/b.py": {2: {"bad"}}}
+    told = rank(lines, failing=["bad"], passing=[], hint=read_hint("It breaks in pkg/b.py:2"))
+    assert list(told) == [("pkg/b.py", 2), ("pkg/a.py", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "test", "picked"),
+    [
+        ("fails: tests/test_a.py::test_one", "tests/test_a.py::test_one", True),
+        ("fails: tests/test_a.py::test_one", "tests/test_a.py::test_one[3-x]", True),
+        ("fails: tests/test_a.py::test_one", "tests/test_a.py::test_two", False),
+        ("fails: tests/test_a.py::TestX::test_one", "tests/test_a.py::TestX::test_one", True),
+        ("please look at `test_two`", "tests/test_a.py::test_two", True),
+        ("please look at test_two", "tests/test_a.py::test_two_more", False),
+        ("tests/test_a.py is red", "tests/test_a.py::test_two", True),
+        ("tests/test_b.py is red", "tests/test_a.py::test_two", False),
+        ("class TestShop fails", "tests/test_a.py::TestShop::test_x", True),
+        ('  File "/home/me/proj/tests/test_a.py", line 3, in test_q', "tests/test_a.py::test_q", True),
+        ("the total is wrong", "tests/test_a.py::test_total", False),
+        ("", "tests/test_a.py::test_total", False),
+    ],
+)
+def test_hints_pick_tests(text: str, test: str, picked: bool) -> None:
+    assert read_hint(text).picks(test) is picked
+
+
+def test_hint_reads_a_traceback() -> None:
+    text = 'Traceback:\n  File "/srv/app/shop/cart.py", line 12, in total\n    return x\nshop/tax.py:7: ValueError\nsee `add_line()`'
+    hint = read_hint(text)
+    assert ("/srv/app/shop/cart.py", 12) in hint.frames
+    assert ("shop/tax.py", 7) in hint.frames
+    assert {"total", "add_line"} <= set(hint.names)
+
+
+@given(st.text(max_size=400))
+def test_hints_never_raise(text: str) -> None:
+    assert isinstance(read_hint(text).tests, tuple)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("tests/helper.py", True),
+        ("pkg/test_x.py", True),
+        ("pkg/x_test.py", True),
+        ("conftest.py", True),
+        ("setup.py", True),
+        (".github/run.py", True),
+        ("python_testcases/case.py", True),
+        ("src/pkg/testing_tools.py", False),
+        ("pkg/latest.py", False),
+        ("pkg/contest.py", False),
+    ],
+)
+def test_what_counts_as_a_test(path: str, expected: bool) -> None:
+    assert is_test(path) is expected
+
+
+def test_copy_leaves_out_what_is_not_source(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for name in ("pkg/a.py", ".git/config", "env/pyvenv.cfg", "env/lib/x.py", "__pycache__/a.pyc", "data.txt"):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text("x = 1\n")
+    (tmp_path / "secret.txt").write_text("secret")
+    (source / "link.txt").symlink_to(tmp_path / "secret.txt")
+    target.mkdir()
+    assert copy_tree(source, target) == ["data.txt", "pkg/a.py"]
+    assert editable(["data.txt", "pkg/a.py", "tests/b.py"]) == ["pkg/a.py"]
+    assert not (target / "link.txt").exists()
+
+
+@pytest.mark.parametrize(
+    ("wish", "test", "expected"),
+    [
+        ("tests", "tests/test_a.py::test_x", True),
+        ("./tests/test_a.py", "tests/test_a.py::test_x", True),
+        ("tests/test_a.py::test_x", "tests/test_a.py::test_x[1]", True),
+        ("tests/test_a.py::test", "tests/test_a.py::test_x", False),
+    ],
+)
+def test_wishes(wish: str, test: str, expected: bool) -> None:
+    assert covers(wish, test) is expected
+
+
+def test_options_that_mean_something_are_kept() -> None:
+    tokens = ["-q", "--cov=pkg", "-n", "4", "--import-mode=importlib", "-p", "pkg.plugin", "-m", "not slow", "-x"]
+    assert kept_options(tokens) == ["--import-mode=importlib", "-p", "pkg.plugin", "-m", "not slow"]
+
+
+def test_diff_is_what_git_reads() -> None:
+    text = unified("a.py", b"x = 1\ny = 2", b"x = 1\ny = 3")
+    assert "--- a/a.py\n+++ b/a.py\n" in text
+    assert text.count("\\ No newline at end of file") == 2
+    assert unified("a.py", b"x\n", b"x\n") == ""
+    assert first_line(b"a\nb\nc\n", b"a\nX\nc\n") == 2
+
+
+def test_similar_names() -> None:
+    assert similarity("start", "start") == 1
+    assert similarity("row_count", "col_count") > similarity("row_count", "zip")
+
+
+# --- edits ------------------------------------------------------------------------------------------------------------
+def _all_edits(text: bytes, clues: Clues = Clues()) -> list[Candidate]:  # noqa: B008 - a frozen value
+    unit = parse("p.py", text)
+    assert unit is not None
+    scores = {("p.py", line): 1.0 for line in range(1, text.count(b"\n") + 2)}
+    return plan({"p.py": unit}, scores, clues, most=3000)
+
+
+def _is_sound(text: bytes, one: Candidate) -> None:
+    after = apply(text, one.edits)
+    assert ast.dump(ast.parse(after)) != ast.dump(ast.parse(text)), one
+    first, last = min(edit.start for edit in one.edits), max(edit.end for edit in one.edits)
+    assert after.startswith(text[:first])
+    assert after.endswith(text[last:])
+    assert 0 < one.merit <= 1.5
+
+
+@pytest.mark.parametrize("text", [RAISING, RAISING.replace("\n", "\r\n"), RAISING.rstrip("\n"), RAISING.replace("    ", "\t")])
+def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
+    data = text.encode()
+    clues = Clues(frozenset({"TypeError", "UnboundLocalError"}), frozenset({"ValueError"}), frozenset({"77"}), ())
+    found = _all_edits(data, clues)
+    assert len(found) > 500
+    for one in found:
+        _is_sound(data, one)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(st.sampled_from(PROGRAMS))
+def test_edits_of_real_programs_are_sound_and_ordered(program: Path) -> None:
+    data = program.read_bytes()
+    found = _all_edits(data)
+    merits = [one.merit for one in found]
+    assert merits == sorted(merits, reverse=True)
+    assert len({one.edits for one in found}) == len(found)
+    for one in found[::7]:
+        _is_sound(data, one)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("def f(a, b):\n    return a < b\n", "def f(a, b):\n    return a <= b\n"),
+        ("def f(a, b):\n    return g(a, b)\n", "def f(a, b):\n    return g(b, a)\n"),
+        ("def f(n):\n    return list(range(n))\n", "def f(n):\n    return list(range(n + 1))\n"),
+        ("def f(x):\n    x.strip()\n    return x\n", "def f(x):\n    x = x.strip()\n    return x\n"),
+        ("def f(a):\n    s = 0\n    for x in a:\n        s = x\n    return s\n", "def f(a):\n    s = 0\n    for x in a:\n        s += x\n    return s\n"),
+        ("def f(a):\n    s = 0\n    for x in a:\n        s += x\n        return s\n", "def f(a):\n    s = 0\n    for x in a:\n        s += x\n    return s\n"),
+        ("def f(a, b=[]):\n    b.append(a)\n    return b\n", "def f(a, b=None):\n    if b is None:\n        b = []\n    b.append(a)\n    return b\n"),
+        ("def f(a):\n    a = a + 1\n", "def f(a):\n    a = a + 1\n    return a\n"),
+        ("def f(a):\n    return a[0]\n", "def f(a):\n    if not a:\n        return None\n    return a[0]\n"),
+        ("def f(w, h):\n    return [[0] * w] * h\n", "def f(w, h):\n    return [[0] * w for _ in range(h)]\n"),
+        ("def f(a, b):\n    return (a + b) * 2\n", "def f(a, b):\n    return a + b * 2\n"),
+        ("def f(a):\n    if not a:\n        return 1\n", "def f(a):\n    if a:\n        return 1\n"),
+        ("def f(a):\n    return a[1:]\n", "def f(a):\n    return a[:1]\n"),
+        ("def f(a):\n    return min(a)\n", "def f(a):\n    return max(a)\n"),
+    ],
+)  # fmt: skip
+def test_a_usual_mistake_is_among_the_edits(wrong: str, right: str) -> None:
+    made = {ast.dump(ast.parse(apply(wrong.encode(), one.edits))) for one in _all_edits(wrong.encode())}
+    assert ast.dump(ast.parse(right)) in made
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("DID NOT RAISE ValueError", {"ValueError"}),
+        ("DID NOT RAISE <class 'bank.errors.Empty'>", {"Empty"}),
+        ("DID NOT RAISE any of (KeyError, IndexError)", {"KeyError", "IndexError"}),
+        ("ZeroDivisionError not raised", {"ZeroDivisionError"}),
+        ("DID NOT RAISE any exception", set()),
+        ("assert 1 == 2", set()),
+    ],
+)
+def test_the_exception_that_a_test_waits_for(message: str, expected: set[str]) -> None:
+    assert waited_for(message) == expected
+
+
+def test_every_operator_has_a_name_of_its_own() -> None:
+    names = operator_names()
+    assert len(set(names)) == len(names) > 40
+
+
+def _liking(text: str, new: str, clues: Clues) -> float:
+    unit = parse("p.py", text.encode())
+    assert unit is not None
+    place = text.index("return ") + len("return ")
+    return liking(unit, (Edit(place, text.index("\n", place), new),), clues)
+
+
+@pytest.mark.parametrize(
+    ("new", "low", "high"),
+    [
+        ("a - b", 1.0, 1.0),
+        ("a + b", 0.0, 0.0),
+        ("a +", 0.0, 0.0),
+        ("a", 0.05, 0.9),
+        ("77", 0.0001, 0.1),
+        ("a - a + b", 0.05, 0.9),
+    ],
+)
+def test_what_an_edit_is_worth(new: str, low: float, high: float) -> None:
+    assert low <= _liking("def f(a, b):\n    return a + b\n", new, Clues(literals=frozenset({"77"}))) <= high
+
+
+def test_files_that_cannot_be_written_back_are_left_alone() -> None:
+    assert parse("p.py", b"# -*- coding: latin-1 -*-\nx = '\xe4'\n") is None
+    assert parse("p.py", b"def f(:\n") is None
+    assert parse("p.py", b"\xef\xbb\xbfx = 1\n") is None
+
+
+def test_pairs_reach_all_goals_first_and_never_overlap() -> None:
+    def one(path: str, start: int, merit: float) -> tuple[Candidate]:
+        return (Candidate(path, (Edit(start, start + 2, "x"),), "name.local", 1, merit),)
+
+    patches = [one("a.py", 0, 0.9), one("a.py", 1, 0.8), one("a.py", 50, 0.7), one("b.py", 0, 0.6)]
+    partial = {0: frozenset({"t1"}), 1: frozenset({"t2"}), 3: frozenset({"t2"})}
+    made = pairs(patches, partial, {"t1", "t2"}, most=10)
+    assert made[0] == (*patches[0], *patches[3])
+    assert (*patches[0], *patches[1]) not in made
+    assert set(edits_of(made[0])) == {"a.py", "b.py"}
+
+
+def test_the_bench_has_enough_bugs_of_many_kinds() -> None:
+    about = [one.read_text("utf-8") for one in BUGS.glob("*/bug.toml")]
+    kinds = {line for text in about for line in text.splitlines() if line.startswith("kind")}
+    assert len(about) >= 36
+    assert len(kinds) >= 15
+    assert shutil.which("git")
