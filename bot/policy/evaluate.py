@@ -134,16 +134,16 @@ def _checks(wanted: Checks, snapshot: Snapshot) -> tuple[RuleState, str, str]:
 def _label(wanted: Label, snapshot: Snapshot) -> tuple[RuleState, str, str]:
     approvers = _approvers(wanted, snapshot)
     if approvers:
-        return "pass", f"`{wanted.name}` set by {_names(approvers)}", ""
-    how = f"somebody with {wanted.set_by.role} access who is not {_either(wanted.set_by.never)} sets `{wanted.name}`"
+        return "pass", f'"{wanted.name}" set by {_names(approvers)}', ""
+    how = f"somebody with {wanted.set_by.role} access who is not {_either(wanted.set_by.never)} sets it"
     for label in snapshot.change.labels:
         if label.name == wanted.name:
             return (
                 "pending",
-                f"`{wanted.name}` by {label.by or 'nobody'} does not count: {_objection(wanted, label, snapshot)}",
+                f'"{wanted.name}" by {label.by or "nobody"} does not count: {_objection(wanted, label, snapshot)}',
                 how,
             )
-    return "pending", f"`{wanted.name}` is not set", how
+    return "pending", f'"{wanted.name}" is not set', how
 
 
 def _approvers(wanted: Label, snapshot: Snapshot) -> list[str]:

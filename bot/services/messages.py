@@ -42,6 +42,9 @@ def status(run: Run) -> str:
 
 def headline(run: Run) -> str:
     """Line one: where it stands, and what a human can do now."""
+    if run.merged is not None and not run.merged.landed:
+        what, sha = code(run.merged.detail), run.merged.merged_sha[:12]
+        return f"**Look at this: what landed as {sha} is not what was approved:** {what}. If in doubt, revert it."
     match run.state:
         case "done":
             assert run.merged is not None
@@ -136,8 +139,6 @@ def _details(run: Run) -> list[str]:
         rows += ["", f"{code(lost.task)} brought nothing:", block(lost.reason)]
     if run.judged is not None:
         rows += ["", *verdict_table(run.judged)]
-    if run.merged is not None and not run.merged.landed:
-        rows += ["", f"⚠️ What landed is not what was approved: {code(run.merged.detail)}"]
     return rows
 
 

@@ -27,7 +27,7 @@ _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180
 
 def code(text: str, limit: int = 200) -> str:
     """Show one line of foreign text as a code span that nothing in it can end, also within a table."""
-    line = _cut(_line(text), limit).replace("`", _TICK).replace("|", "\N{BROKEN BAR}")
+    line = _cut(_line(text[: 10 * limit]), limit).replace("`", _TICK).replace("|", "\N{BROKEN BAR}")
     return f"`{line or ' '}`"
 
 
@@ -43,7 +43,7 @@ def block(text: str, lines: int = 30, width: int = 300) -> str:
 
 def plain(text: str, limit: int) -> str:
     """Show one line of foreign text where no code is possible: a title, the subject of a commit."""
-    line = _line("".join(char for char in visible(text) if char not in "`<>[]|*"))
+    line = _line("".join(char for char in visible(text[: 10 * limit]) if char not in "`<>[]|*"))
     for pattern, look_alike in ADDRESSES:
         line = pattern.sub(look_alike, line)
     return _cut(line, limit)
