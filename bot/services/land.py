@@ -2,7 +2,7 @@
 
 from bot.domain import facts as f
 from bot.domain.change import Change, Ref, Role
-from bot.domain.errors import ForgeError, Invalid, NotFound, Stale, Unavailable
+from bot.domain.errors import ForgeError, Invalid, NotFound, PolicyError, Stale, Unavailable
 from bot.domain.run import Run
 from bot.domain.steps import verdict_digest
 from bot.policy.evaluate import Snapshot, Verdict, evaluate
@@ -45,7 +45,16 @@ def _look(deps: Broker, run: Run) -> Seen:
         return f.ChangeClosed(change.number, "", change.state == "merged")
     if change.head_sha != run.head:
         return f.HeadSeen(change.head_sha, run.heads.get(change.head_sha) or deps.time.now())
-    return _fact(_verdict(deps, run, change), change)
+    try:
+        return _fact(_verdict(deps, run, change), change)
+    except PolicyError as error:
+        return _unreadable(change, str(error))
+
+
+def _unreadable(change: Change, problem: str) -> f.Judged:
+    """Return the verdict where the policy cannot be read: blocked until somebody mends it. The run goes on waiting."""
+    rule = ("the policy can be read", "fail", f"{problem[:1000]}; mend the file on the target branch")
+    return f.Judged(change.head_sha, change.base_sha, "", "blocked", "none", (rule,), ())
 
 
 def _may_be_ours(run: Run) -> bool:
