@@ -169,11 +169,11 @@ def test_similar_names() -> None:
 
 
 # --- edits ------------------------------------------------------------------------------------------------------------
-def _all_edits(text: bytes, clues: Clues = Clues()) -> list[Candidate]:  # noqa: B008 - a frozen value
+def _all_edits(text: bytes, clues: Clues = Clues(), most: int = 3000) -> list[Candidate]:  # noqa: B008 - a frozen value
     unit = parse("p.py", text)
     assert unit is not None
     scores = {("p.py", line): 1.0 for line in range(1, text.count(b"\n") + 2)}
-    return plan({"p.py": unit}, scores, clues, most=3000)
+    return plan({"p.py": unit}, scores, clues, most=most)
 
 
 def _is_sound(text: bytes, one: Candidate) -> None:
@@ -189,17 +189,17 @@ def _is_sound(text: bytes, one: Candidate) -> None:
 def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
     data = text.encode()
     clues = Clues(frozenset({"TypeError", "UnboundLocalError"}), frozenset({"ValueError"}), frozenset({"77"}), ())
-    found = _all_edits(data, clues)
-    assert len(found) > 500
+    found = _all_edits(data, clues, most=800)
+    assert len(found) == 800
     for one in found:
         _is_sound(data, one)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.sampled_from(PROGRAMS))
 def test_edits_of_real_programs_are_sound_and_ordered(program: Path) -> None:
     data = program.read_bytes()
-    found = _all_edits(data)
+    found = _all_edits(data, most=500)
     merits = [one.merit for one in found]
     assert merits == sorted(merits, reverse=True)
     assert len({one.edits for one in found}) == len(found)

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from dataclasses import dataclass
+from functools import lru_cache
 
 from workers.engines.repair.mutate.unit import Clues, Unit
 from workers.engines.repair.mutate.variant import Edit
@@ -48,67 +50,74 @@ def _tree(text: bytes) -> ast.Module | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is counted in a piece of program to judge an edit of it."""
+
+    dump: str
+    inputs: frozenset[str]
+    constant_tests: int
+    degenerate: int
+
+    @classmethod
+    def of(cls, tree: ast.Module) -> "_Facts":
+        params: set[str] = set()
+        loads: set[str] = set()
+        constant_tests = degenerate = 0
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Name):
+                if isinstance(node.ctx, ast.Load):
+                    loads.add(node.id)
+            elif isinstance(node, ast.arg):
+                params.add(node.arg)
+            elif isinstance(node, ast.If | ast.While | ast.IfExp):
+                constant_tests += isinstance(node.test, ast.Constant)
+            else:
+                degenerate += _is_degenerate(node)
+        return cls(ast.dump(tree), frozenset(params & loads), constant_tests, degenerate)
+
+
+@lru_cache(maxsize=512)
+def _facts_of(text: bytes) -> _Facts | None:
+    tree = _tree(text)
+    return None if tree is None else _Facts.of(tree)
+
+
 def liking(unit: Unit, edits: tuple[Edit, ...], clues: Clues) -> float:
     """Return a factor for an edit's merit: 0 (no Python, or no change) to 1 (nothing speaks against it)."""
     start, end = region(unit, edits)
     old = unit.data[start:end]
-    before, after = _tree(old), _tree(apply(old, edits, offset=start))
-    if after is None or before is None or ast.dump(before) == ast.dump(after):
+    before, tree = _facts_of(old), _tree(apply(old, edits, offset=start))
+    if before is None or tree is None:
         return 0.0
-    factor = 1.0
-    if _forgets_input(before, after):
-        factor *= FORGETS_INPUT
-    new_literals = {found for edit in edits for found in LITERAL.findall(edit.text)} - EVERYDAY
-    known = unit.data.decode()
-    if any(literal in clues.literals and literal not in known for literal in new_literals):
-        factor *= LITERAL_OF_TEST
-    if _says_constant(before, after):
+    after = _Facts.of(tree)
+    if before.dump == after.dump:
+        return 0.0
+    factor = FORGETS_INPUT if before.inputs - after.inputs else 1.0
+    if after.constant_tests > before.constant_tests:
         factor *= SAYS_CONSTANT
-    if _degenerate(after) > _degenerate(before):
+    if after.degenerate > before.degenerate:
         factor *= DEGENERATE
+    new = {found for edit in edits for found in LITERAL.findall(edit.text)} - EVERYDAY
+    if any(literal in clues.literals and literal.encode() not in unit.data for literal in new):
+        factor *= LITERAL_OF_TEST
     return factor
 
 
-def _forgets_input(before: ast.Module, after: ast.Module) -> bool:
-    return bool(_inputs_used(before) - _inputs_used(after))
-
-
-def _inputs_used(tree: ast.Module) -> set[str]:
-    used: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            params = {arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)}
-            loads = {one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)}
-            used |= params & loads
-    return used
-
-
-def _says_constant(before: ast.Module, after: ast.Module) -> bool:
-    """A condition became a constant, or one more return says a constant than before without any new test."""
-    return _constant_tests(after) > _constant_tests(before)
-
-
-def _degenerate(tree: ast.Module) -> int:
-    """Count what nobody writes on purpose: `x - x`, `x < x`, `f(x, x)`, `x = x`, `min(x)` of two equals."""
-    count = 0
-    for node in ast.walk(tree):
-        if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Add | ast.Mult):
-            count += _same(node.left, node.right)
-        elif isinstance(node, ast.Compare) and len(node.ops) == 1:
-            count += _same(node.left, node.comparators[0])
-        elif isinstance(node, ast.BoolOp) or (isinstance(node, ast.Call) and len(node.args) == 2):
-            first, second = node.values[:2] if isinstance(node, ast.BoolOp) else node.args
-            count += not isinstance(first, ast.Constant) and _same(first, second)
-        elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target = ast.unparse(node.targets[0])
-            count += target == ast.unparse(node.value)
-    return count
+def _is_degenerate(node: ast.AST) -> bool:
+    """Tell what nobody writes on purpose: `x - x`, `x < x`, `x and x`, `f(x, x)`, `x = x`."""
+    if isinstance(node, ast.BinOp):
+        return not isinstance(node.op, ast.Add | ast.Mult) and _same(node.left, node.right)
+    if isinstance(node, ast.Compare):
+        return len(node.ops) == 1 and _same(node.left, node.comparators[0])
+    if isinstance(node, ast.BoolOp):
+        return _same(node.values[0], node.values[1])
+    if isinstance(node, ast.Call) and len(node.args) == 2:
+        return not isinstance(node.args[0], ast.Constant) and _same(node.args[0], node.args[1])
+    if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+        return isinstance(node.value, ast.Name) and node.value.id == node.targets[0].id
+    return False
 
 
 def _same(one: ast.expr, two: ast.expr) -> bool:
-    return ast.dump(one) == ast.dump(two)
-
-
-def _constant_tests(tree: ast.Module) -> int:
-    tests = (node.test for node in ast.walk(tree) if isinstance(node, ast.If | ast.While | ast.IfExp))
-    return sum(isinstance(test, ast.Constant) for test in tests)
+    return type(one) is type(two) and ast.dump(one) == ast.dump(two)

@@ -110,12 +110,12 @@ class Hunt:
 
     def _try(self, candidate: dict[str, Any]) -> bool:
         began = time.monotonic()
-        for path, edits in candidate["edits"].items():
-            self.tree.write(path, apply(self.tree.read(path), edits))
         try:
+            self._put(candidate)
             result = self._run(self.goals, seconds=self.cpu * 3 + 1.0, cpu=self.cpu, fail_fast=len(self.goals) > 12)
             verdict = "failed"
             if self._holds(result, set(self.goals)):
+                self._put(candidate)
                 allow = max(5.0, self.suite_seconds * 4 + 2.0)
                 full = self._run(self.everything, seconds=allow * 2, cpu=allow, fail_fast=False)
                 good = self._holds(full, set(self.goals)) and self._holds(full, self.keep)
@@ -123,7 +123,6 @@ class Hunt:
         finally:
             for path in candidate["edits"]:
                 self.tree.put_back(path)
-            self.tree.restore()
         self.tell(
             {
                 "kind": "tried",
@@ -135,6 +134,10 @@ class Hunt:
             }
         )
         return verdict == "plausible"
+
+    def _put(self, candidate: dict[str, Any]) -> None:
+        for path, edits in candidate["edits"].items():
+            self.tree.write(path, apply(self.tree.read(path), edits))
 
     @staticmethod
     def _holds(result: dict[str, Any], wanted: set[str]) -> bool:
@@ -171,6 +174,7 @@ class Hunt:
             tell({"kind": "used", "cpu": used.ru_utime + used.ru_stime, "modules": list(self._libraries())})
 
         result["end"] = in_child(work, seconds=seconds, heard=hear)
+        self.tree.restore()
         result["passed"] = [test for test, outcome in result["outcomes"].items() if outcome == "passed"]
         return result
 
