@@ -100,7 +100,7 @@ def test_two_faults_in_two_files_are_mended_together(sandbox: BubblewrapSandbox,
         test_both="from one import double\nfrom two import biggest\n\n\ndef test_double():\n    assert double(5) == 10\n\n\n"
         "def test_big():\n    assert biggest([1, 3, 2]) == 3\n\n\ndef test_four():\n    assert double(2) == 4\n",
     )
-    result = mend(sandbox, root)
+    result = mend(sandbox, root, max_candidates=120)
     assert result.status == "fixed", result.reason
     assert "+    return max(xs)" in result.patch
     assert "one.py" in result.patch
@@ -118,14 +118,13 @@ def test_a_hint_says_which_of_the_failing_tests_is_meant(sandbox: BubblewrapSand
 
 def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write(
-        count="def digits(n):\n    found = 1\n    while n >= 10:\n        n = n - n // 10 if n < 0 else n\n        found += 1\n    return found\n",
-        test_count="from count import digits\n\n\ndef test_one():\n    assert digits(7) == 1\n\n\ndef test_two():\n    assert digits(42) == 2\n",
+        count="def halvings(n):\n    found = 0\n    while n > 1:\n        n = n + 2\n        found += 1\n    return found\n",
+        test_count="from count import halvings\n\n\ndef test_one():\n    assert halvings(1) == 0\n\n\ndef test_nine():\n    assert halvings(9) == 4\n\n\n"
+        "def test_two():\n    assert halvings(2) == 1\n",
     )
-    began = time.monotonic()
-    result = mend(sandbox, root, seconds=25)
-    assert result.status in ("fixed", "none", "timeout")
-    assert result.tests_before == "failed"
-    assert time.monotonic() - began < 60
+    result = mend(sandbox, root, seconds=18)
+    assert result.status == "fixed", result.reason
+    assert result.patch.endswith("-        n = n + 2\n+        n = n - 2\n         found += 1\n     return found\n")
 
 
 def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:
