@@ -212,7 +212,8 @@ def _same(login: str, members: tuple[str, ...]) -> bool:
 
 
 def _either(parties: tuple[Party, ...]) -> str:
-    return " or ".join(f"the {party}" for party in parties) or "excluded"
+    *most, last = [f"the {party}" for party in parties] or ["excluded"]
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _names(names: list[str]) -> str:

@@ -36,7 +36,7 @@ def status(run: Run) -> str:
     details = _details(run)
     if details:
         parts += ["", "<details><summary>Details</summary>", "", *details, "", "</details>"]
-    parts += ["", f"<sub>{run.id} · {_cost(run)} · {FOOTER}</sub>"]
+    parts += ["", f"{run.id} · {_cost(run)} · {FOOTER}"]
     return "\n".join(parts)
 
 
@@ -192,7 +192,7 @@ def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
     lines = [
         f"**Why:** #{run.intent.issue}, asked by {code(run.intent.requester)}.",
         "",
-        f"**What:** {shown}: {added} lines added, {removed} removed.",
+        f"**What:** {shown}: +{added} −{removed} lines.",
         "",
         f"**Proof:** tests {before} before and {after} after:",
         f"{command}, {seconds} s, in a sandbox with no network.",
