@@ -12,7 +12,7 @@ from bot.policy.evaluate import protected_paths
 from bot.policy.gate import permit_open
 from bot.ports import Job
 from bot.services import land, messages
-from bot.services.books import Effect, Performer, RunBook
+from bot.services.books import ABANDONED, Effect, Performer, RunBook
 from bot.services.deps import Broker
 from bot.services.patch import examine
 from bot.services.policies import policy_of
@@ -69,7 +69,7 @@ def _step(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> fl
         case s.DraftPlan():
             _hand_over(deps, book, "plan")
         case s.FreezePlan():
-            _freeze(book)
+            _freeze(deps, book)
         case s.StartTasks(tasks):
             for task in tasks:
                 _hand_over(deps, book, task.id)
@@ -122,10 +122,12 @@ def _hand_over(deps: Broker, book: RunBook, task: str) -> None:
     book.wished.append(job)
 
 
-def _freeze(book: RunBook) -> None:
+def _freeze(deps: Broker, book: RunBook) -> None:
+    """Freeze the plan; where the policy cannot be read nothing could be published, so nothing is tried."""
     run = book.run
     assert run.draft is not None
     assert run.source is not None
+    policy_of(deps, run.intent.repo, run.source.base_sha)
     problem = _objection(run, run.draft)
     if problem:
         book.write(f.Failed("plan_refused", problem))
