@@ -27,9 +27,11 @@ WITH_VALUE = ("-p", "-m", "-W", "--import-mode", "--asyncio-mode", "--ds", "--do
 def arguments(root: Path) -> list[str]:
     """Return the options that every run of pytest here takes."""
     off = [part for name in SWITCHED_OFF for part in ("-p", f"no:{name}")]
-    seed = ["--hypothesis-seed=0"] if find_spec("_hypothesis_pytestplugin") else []
+    kept = kept_options(_addopts(root))
+    seeded = find_spec("_hypothesis_pytestplugin") and "no:hypothesispytest" not in kept
+    seed = ["--hypothesis-seed=0"] if seeded else []
     fixed = ["--assert=plain", "--continue-on-collection-errors", "--override-ini=addopts=", f"--rootdir={root}"]
-    return [*off, *fixed, *seed, *kept_options(_addopts(root))]
+    return [*off, *fixed, *seed, *kept]
 
 
 def kept_options(tokens: list[str]) -> list[str]:
