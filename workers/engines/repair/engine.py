@@ -19,7 +19,7 @@ from workers.engines.repair.spectrum import rank
 TEST_SECONDS = 5.0
 PATIENCE = 10.0
 SURVEY_SHARE = 0.5
-SINGLE_SHARE = 0.75
+SINGLE_SHARE = 0.85
 LINGER = 1.0
 MOST_VERIFIED = 3
 
@@ -92,14 +92,14 @@ class _Job:
         clues = goals.clues(survey, wanted, self.source)
         patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=self.most)]
         hung = any(failure.hung for failure in failures)
-        aim = Aim(tuple(wanted), tuple(survey.passing), (), sum(survey.seconds.values()), hung)
+        aim = Aim(tuple(wanted), tuple(survey.passing), (), survey.usual_seconds, hung)
         return self._search(patches, aim, survey, facts)
 
     def _search(self, patches: list[Patch], aim: Aim, survey: suite.Survey, facts: RepairResult) -> RepairResult:
         tried = self._hunt(patches, aim, share=SINGLE_SHARE if len(aim.goals) > 1 else 1.0)
         found = self._best(patches, tried, survey, facts)
         if found is None and tried.partial:
-            both = pairs(patches, tried.partial, set(aim.goals), most=max(0, self.most - self.tried // 2))
+            both = pairs(patches, tried.partial, set(aim.goals), most=self.most // 2, wide=tried.exhausted)
             tried = self._hunt(both, aim, share=1.0)
             found = self._best(both, tried, survey, facts)
         if found is not None:
@@ -124,7 +124,7 @@ class _Job:
                 workspace,
                 watch=names,
                 seconds=max(5.0, self.seconds * SURVEY_SHARE),
-                test_seconds=min(TEST_SECONDS, max(1.0, self.seconds * 0.08)),
+                test_seconds=min(TEST_SECONDS, max(1.0, self.seconds / 20)),
                 heard=lambda now: self._say("survey", len(now.outcomes), len(now.tests)),
             )
 
@@ -132,13 +132,14 @@ class _Job:
         """Give tests that were stopped for time one more chance, unwatched and with more of it: slow is not wrong."""
         hung = [goal for goal in wanted if goal in survey.failures and survey.failures[goal].hung]
         left = self.seconds - self._elapsed()
-        if not hung or left < 2 * PATIENCE:
+        patience = min(PATIENCE, self.seconds / 10)
+        if not hung or left < 4 * patience:
             return wanted
         with self.sandbox.workspace() as workspace:
             copy_tree(self.source, workspace)
-            again = suite.survey(self.sandbox, workspace, tests=hung[:1], seconds=PATIENCE + 2.0, test_seconds=PATIENCE)
+            again = suite.survey(self.sandbox, workspace, tests=hung[:1], seconds=patience + 2.0, test_seconds=patience)
             if hung[0] in again.passing and hung[1:]:
-                more = suite.survey(self.sandbox, workspace, tests=hung[1:], seconds=left / 3, test_seconds=PATIENCE)
+                more = suite.survey(self.sandbox, workspace, tests=hung[1:], seconds=left / 3, test_seconds=patience)
                 again.outcomes |= more.outcomes
         for test in again.passing:
             survey.outcomes[test] = "passed"
@@ -179,8 +180,8 @@ class _Job:
             copy_tree(self.source, workspace)
             for path, text in after.items():
                 (workspace / path).write_bytes(text)
-            usual = sum(survey.seconds.values())
-            again = suite.survey(self.sandbox, workspace, seconds=30.0 + 2 * usual, test_seconds=4 * TEST_SECONDS)
+            bound = 30.0 + 2 * survey.usual_seconds
+            again = suite.survey(self.sandbox, workspace, seconds=bound, test_seconds=4 * TEST_SECONDS)
         kept = all(again.outcomes.get(test) == "passed" for test in survey.passing)
         return kept and not again.trouble and all(goals.is_met(again, goal) for goal in facts.failing)
 

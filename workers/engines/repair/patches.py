@@ -26,19 +26,19 @@ def apply_to(files: Mapping[str, bytes], patch: Patch) -> dict[str, bytes]:
 
 
 def pairs(
-    patches: Sequence[Patch], partial: Mapping[int, frozenset[str]], goals: set[str], *, most: int
+    patches: Sequence[Patch], partial: Mapping[int, frozenset[str]], goals: set[str], *, most: int, wide: bool = True
 ) -> list[Patch]:
     """Return pairs worth trying when no single edit was enough, best first.
 
-    First those of which each makes other failing tests pass and that together reach all; then the best half solutions
-    with each of the likeliest other edits.
+    First those of which each makes other failing tests pass and that together reach all; then (`wide`) the best half
+    solutions with each of the likeliest other edits.
     """
     order = sorted(partial, key=lambda place: (-len(partial[place]), -patches[place][0].merit))
     made: dict[tuple[int, int], None] = {}
     for one, two in product(order[:60], order[:60]):
         if one < two and partial[one] | partial[two] >= goals and _apart(patches[one], patches[two]):
             made[one, two] = None
-    for one, two in product(order[:MOST_PARTIAL], range(min(len(patches), MOST_OTHERS))):
+    for one, two in product(order[:MOST_PARTIAL], range(min(len(patches), MOST_OTHERS) if wide else 0)):
         if one != two and _apart(patches[one], patches[two]):
             made[min(one, two), max(one, two)] = None
     return [(*patches[one], *patches[two]) for one, two in list(made)[:most]]

@@ -64,6 +64,12 @@ class Survey:
         """Return the tests that passed."""
         return [test for test, outcome in self.outcomes.items() if outcome == "passed"]
 
+    @property
+    def usual_seconds(self) -> float:
+        """Return how long the tests took that were not stopped for time."""
+        hung = {test for test, failure in self.failures.items() if failure.hung}
+        return sum(seconds for test, seconds in self.seconds.items() if test not in hung)
+
     def hear(self, message: Message) -> None:
         """Take in one message of the program inside."""
         kind, test = message["kind"], message.get("test", "")

@@ -53,7 +53,8 @@ def augmented(site: Site) -> Iterator[Variant]:
         for new, prior in AUGMENTED.get(site.text(node.operator).strip(), ()):
             yield site.put(new, "augmented.operator", prior, node.operator)
         yield site.put(f"{site.text(node.operator).strip()} -", "augmented.sign", 0.05, node.operator)
-    if isinstance(node, cst.Assign) and len(node.targets) == 1 and not isinstance(node.targets[0].target, cst.Tuple):
+    single = isinstance(node, cst.Assign) and len(node.targets) == 1 and site.function is not None
+    if single and isinstance(node, cst.Assign) and not isinstance(node.targets[0].target, cst.Tuple):
         target, value = site.code(node.targets[0].target), site.code(node.value)
         for new, prior in (("+=", 0.4), ("-=", 0.12), ("*=", 0.12), ("|=", 0.08)):
             yield site.put(f"{target} {new} {value}", "augmented.assign", prior)
@@ -146,7 +147,7 @@ def with_local(site: Site) -> Iterator[Variant]:
     if not prior or isinstance(site.node, cst.Attribute):
         return
     text = site.code()
-    prior *= 2.0 if isinstance(site.parent, cst.Arg) and _is_recursive(site, site.unit.parents[site.parent]) else 1.0
+    prior *= 4.0 if isinstance(site.parent, cst.Arg) and _is_recursive(site, site.unit.parents[site.parent]) else 1.0
     for name in site.names():
         if name != text and not site.kinds(name) & {"list", "map", "set", "text", "flag", "object", "function"}:
             yield site.put(f"{text} - {name}", "arithmetic.with_local", prior * 0.22)

@@ -266,7 +266,7 @@ def extreme(site: Site) -> Iterator[Variant]:
     node = site.node
     if isinstance(node, cst.Assign) and len(node.targets) == 1 and not isinstance(node.targets[0].target, cst.Tuple):
         target, value = site.code(node.targets[0].target), node.value
-        if isinstance(value, cst.Integer | cst.List | cst.Dict | cst.SimpleString):
+        if isinstance(value, cst.Integer | cst.List | cst.Dict | cst.SimpleString | cst.Tuple) or site.function is None:
             return
         text = site.text(value)
         for name, prior in (("max", 0.3), ("min", 0.3)):

@@ -15,13 +15,13 @@ def numbers(site: Site) -> Iterator[Variant]:
     value = node.evaluated_value
     near = {value + 1: 0.6, value - 1: 0.6, 0: 0.55, 1: 0.55, -1: 0.3, -value: 0.3, 2: 0.25}
     near |= {value * 10: 0.12, value // 10: 0.12, value * 2: 0.12} if value > 1 else {}
-    for number, prior in near.items():
-        if number != value:
-            yield site.put(str(number), "constant.number", prior)
     digits = str(value)
     if value > 9:
         turned = (f"{digits[:at]}{digits[at + 1]}{digits[at]}{digits[at + 2 :]}" for at in range(len(digits) - 1))
         near |= {int(number): 0.3 for number in turned if number != digits and int(number) not in near}
+    for number, prior in near.items():
+        if number != value:
+            yield site.put(str(number), "constant.number", prior)
     others = {one.evaluated_value for one in site.unit.nodes if isinstance(one, cst.Integer)} - {value, *near}
     for number in sorted(others)[:12]:
         yield site.put(str(number), "constant.number", 0.2)

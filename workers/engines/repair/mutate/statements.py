@@ -8,6 +8,8 @@ from workers.engines.repair.mutate.unit import Unit
 from workers.engines.repair.mutate.variant import Edit, Operator, Site, Variant, insert_after, insert_before
 
 FIXED = (cst.FunctionDef, cst.ClassDef)
+STARVED = 3.0
+FEEDING = ("append", "add", "extend", "insert", "appendleft", "update", "setdefault")
 HOLDERS = (cst.For, cst.While, cst.If, cst.With, cst.Try)
 
 
@@ -256,6 +258,19 @@ def _growing(site: Site) -> Iterator[tuple[str, str]]:
                 yield site.code(one.value), one.attr.value
 
 
+def _fed(site: Site) -> set[str]:
+    """Return what this function puts something into; a collection that is read but never fed is a clue."""
+    found: set[str] = set()
+    for one in site.unit.descend(site.function.node.body if site.function else site.node):
+        if isinstance(one, cst.Attribute) and one.attr.value in FEEDING:
+            found.add(site.code(one.value))
+        elif isinstance(one, cst.AugAssign):
+            found.add(site.code(one.target))
+        elif isinstance(one, cst.AssignTarget) and isinstance(one.target, cst.Subscript):
+            found.add(site.code(one.target.value))
+    return found
+
+
 def _parts_in_use(site: Site) -> list[str]:
     """Return the attributes and items of locals that this function reads."""
     found: dict[str, None] = {}
@@ -292,12 +307,14 @@ def missing(site: Site) -> Iterator[Variant]:
 def _missing_texts(site: Site) -> Iterator[tuple[str, float]]:
     names = site.names()
     in_loop = any(isinstance(one, cst.For | cst.While) for one in site.unit.ancestors(site.node))
+    fed = _fed(site)
     for owner, method in dict.fromkeys(_growing(site)):
+        weight = 1.0 if owner in fed else STARVED
         for name in names:
             if name != owner:
-                yield f"{owner}.{method}({name})", 0.12
-            for text in _parts_in_use(site)[:8]:
-                yield f"{owner}.{method}({text})", 0.07
+                yield f"{owner}.{method}({name})", 0.12 * weight
+        for text in _parts_in_use(site)[:8]:
+            yield f"{owner}.{method}({text})", 0.07 * weight
     kinds = {name: site.kinds(name) for name in names}
     for one in names:
         if "number" in kinds[one]:
