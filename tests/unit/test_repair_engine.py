@@ -122,7 +122,7 @@ def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, w
         test_count="from count import halvings\n\n\ndef test_one():\n    assert halvings(1) == 0\n\n\ndef test_nine():\n    assert halvings(9) == 4\n\n\n"
         "def test_two():\n    assert halvings(2) == 1\n",
     )
-    result = mend(sandbox, root, seconds=18)
+    result = mend(sandbox, root, seconds=40)
     assert result.status == "fixed", result.reason
     assert result.patch.endswith("-        n = n + 2\n+        n = n - 2\n         found += 1\n     return found\n")
 

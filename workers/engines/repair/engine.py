@@ -100,8 +100,9 @@ class _Job:
         found = self._best(patches, tried, survey, facts)
         if found is None and tried.partial:
             both = pairs(patches, tried.partial, set(aim.goals), most=self.most // 2, wide=tried.exhausted)
-            tried = self._hunt(both, aim, share=1.0)
-            found = self._best(both, tried, survey, facts)
+            together = self._hunt(both, aim, share=1.0)
+            found = self._best(both, together, survey, facts)
+            tried.exhausted = tried.exhausted and together.exhausted
         if found is not None:
             return found
         if tried.trouble:
