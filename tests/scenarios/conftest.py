@@ -22,7 +22,7 @@ def name_of(node: str) -> str:
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """A forge and a whole installation, in processes of their own."""
-    with Stage(seconds=SECONDS) as up:
+    with Stage({"JOURNEYMAN_TASK_SECONDS": "60"}, seconds=SECONDS) as up:
         yield up
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from tests.scenarios.conftest import Found
-from tests.world import BOT_LOGIN, CALC, Town
+from tests.world import BOT_LOGIN, CALC, INI, Town
 from workers.demo.stage import SECRET, STRANGER, Stage
 
 MEBIBYTE = 1024 * 1024
@@ -230,13 +230,13 @@ def test_a_second_fix_while_one_is_at_work_and_one_on_the_change(town: Town) -> 
 
 # --- repositories ---------------------------------------------------------------------------------------------------
 SURPRISES = {
-    "no tests": ({"calc.py": CALC["calc.py"]}, "broken_suite", "test"),
-    "no failing test": ({"calc.py": "def add(a, b):\n    return a + b\n", "test_calc.py": (
+    "no tests": ({**INI, "calc.py": CALC["calc.py"]}, "broken_suite", "test"),
+    "no failing test": ({**INI, "calc.py": "def add(a, b):\n    return a + b\n", "test_calc.py": (
         "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n")}, "nothing_failing", "add a failing"),
     "nothing at all": ({"README.md": "empty\n"}, "broken_suite", "test"),
     "tests that do not load": ({**CALC, "test_calc.py": "import nowhere\n"}, "broken_suite", "nowhere"),
     "no python": ({"main.c": "int main(void) { return 1; }\n"}, "broken_suite", "test"),
-    "beyond repair": ({"calc.py": "def add(a, b):\n    raise NotImplementedError\n", "test_calc.py": (
+    "beyond repair": ({**INI, "calc.py": "def add(a, b):\n    raise NotImplementedError\n", "test_calc.py": (
         "from calc import add\n\n\ndef test_add():\n    assert add('a', 3) == {'sum': [7, 'x']}\n")}, "no_patch", ""),
 }  # fmt: skip
 

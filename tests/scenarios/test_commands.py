@@ -1,0 +1,150 @@
+"""What people say to the bot, and what it does about it."""
+
+import pytest
+
+from tests.scenarios.conftest import Found
+from tests.world import CALC, FIXED, INI, Town
+from workers.demo.stage import APPROVER, STRANGER
+
+pytestmark = pytest.mark.timeout(400)
+HOPELESS = {
+    **INI,
+    "calc.py": "def add(a, b):\n    raise NotImplementedError\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add('a', 3) == {'sum': [7, 'x']}\n",
+}
+
+
+def test_a_plan_is_carried_out_only_when_its_digest_is_approved(town: Town) -> None:
+    issue = town.issue()
+    assert town.obeyed(issue, "/agent plan").outcome == "started"
+    run = town.until(lambda run: run.state == "planned", "a plan")
+    assert run.planned is not None
+    digest = run.planned.digest
+    town.settle()
+    assert f"/agent approve {digest[:12]}" in town.status(run)
+    for wrong in ("", " 0000000000", f" {digest[:7]}", f" {digest[1:]}", f" {digest}0"):
+        assert town.obeyed(issue, f"/agent approve{wrong}", APPROVER).reason == "another digest", wrong
+    assert f"`/agent approve {digest[:12]}`" in town.said(issue)[-1]
+    assert town.obeyed(issue, f"/agent approve {digest}", STRANGER).outcome == "refused"
+    town.settle()
+    assert town.run.state == "planned"
+    assert not town.run.attempts
+    assert town.obeyed(issue, f"/agent approve {digest[:12].upper()}", APPROVER).outcome == "moved"
+    run = town.until(lambda run: run.published is not None, "a change to be opened")
+    assert run.plan_approval is not None
+    assert (run.plan_approval.by, run.plan_approval.role) == (APPROVER, "maintain")
+    assert town.obeyed(issue, f"/agent approve {digest}", APPROVER).reason == "nothing to approve"
+    town.settle()
+    assert "Plan approved by `lee`" in town.status(run)
+    town.sound()
+
+
+def test_a_plan_can_be_stopped(town: Town) -> None:
+    issue = town.issue()
+    town.say(issue, "/agent plan")
+    town.until(lambda run: run.state == "planned", "a plan")
+    assert town.obeyed(issue, "/agent stop", APPROVER).outcome == "moved"
+    run = town.ended("stopped")
+    assert "**Stopped** by `lee`" in town.status(run)
+    assert town.obeyed(issue, "/agent stop").outcome == "answered"
+    town.sound()
+
+
+def test_stop_in_the_middle_opens_nothing_and_retry_goes_on(town: Town) -> None:
+    issue = town.issue()
+    town.say(issue, "/agent fix")
+    town.until(lambda run: run.state == "working", "the run to work")
+    assert town.obeyed(issue, "/agent stop").outcome == "moved"
+    run = town.ended("stopped")
+    town.eventually(lambda: not _leased(town), "the agent to be through")
+    assert not town.scene.changes()
+    assert "/agent retry" in town.status(run)
+    assert town.obeyed(issue, "/agent retry", STRANGER).outcome == "refused"
+    assert town.obeyed(issue, "/agent retry", APPROVER).outcome == "moved"
+    run = town.until(lambda run: run.published is not None, "a change to be opened")
+    assert run.published is not None
+    assert run.published.branch.endswith("-2")
+    town.judged()
+    town.label(run.published.number)
+    town.merged_once()
+    assert len(town.runs()) == 1
+
+
+def _leased(town: Town) -> int:
+    return town.stage.store.jobs.counts()["leased"]
+
+
+def test_stop_while_the_change_is_open_leaves_it_to_people(town: Town) -> None:
+    run = town.fixed()
+    town.judged()
+    assert run.published is not None
+    assert town.obeyed(run.published.number, "/agent stop", APPROVER).outcome == "moved"
+    town.ended("stopped")
+    town.label(run.published.number)
+    town.settle()
+    assert town.scene.changes()[0]["state"] == "open"
+    assert town.obeyed(run.published.number, "/agent retry", APPROVER).outcome == "moved"
+    run = town.merged_once()
+    assert town.obeyed(run.intent.issue, "/agent retry").reason == "it is done"
+    assert "**Done.**" in town.said(run.intent.issue)[-1]
+
+
+def test_retry_after_a_failure_looks_at_the_repository_again(found: Found) -> None:
+    town = found(HOPELESS)
+    issue = town.issue("add() is wrong", "all tests should pass")
+    assert town.obeyed(issue, "/agent fix").outcome == "started"
+    run = town.ended("failed")
+    assert run.failed is not None
+    assert run.failed.code == "no_patch"
+    assert "**Not solved.**" in town.status(run)
+    town.commit({name: text for name, text in CALC.items() if name != "pytest.ini"})
+    assert town.obeyed(issue, "/agent retry").outcome == "moved"
+    run = town.until(lambda run: run.published is not None, "a change to be opened")
+    assert run.source is not None
+    assert run.source.base_sha == town.head()
+    town.judged()
+    assert run.published is not None
+    town.label(run.published.number)
+    town.merged_once()
+    assert town.file("calc.py") == FIXED
+
+
+def test_why_tells_the_story(town: Town) -> None:
+    run = town.fixed()
+    town.judged()
+    issue = run.intent.issue
+    assert town.obeyed(issue, "/agent why", STRANGER).outcome == "answered"
+    story = town.said(issue)[-1]
+    for part in ("`maria` asked for a fix", "plan", "patch found and proven", "change #2 opened", "approved-by-human"):
+        assert part in story, part
+    assert len(town.said(issue)) == 2, "the status comment, and one story"
+    assert town.obeyed(issue, "/agent why").outcome == "answered"
+    assert len(town.said(issue)) == 2, "a story is told again in its place"
+    town.sound()
+
+
+def test_a_new_fix_after_everything_is_done(town: Town) -> None:
+    run = town.fixed()
+    assert run.published is not None
+    town.judged()
+    town.label(run.published.number)
+    first = town.merged_once()
+    issue = run.intent.issue
+    assert town.obeyed(issue, "/agent fix").reason == "closed issue"
+    town.scene.act("maria", "PATCH", f"issues/{issue}", state="open")
+    assert town.obeyed(issue, "/agent fix").outcome == "started"
+    second = town.ended("failed")
+    assert second.id != first.id
+    assert second.failed is not None
+    assert second.failed.code == "nothing_failing"
+    town.sound()
+
+
+def test_two_issues_of_one_repository_at_once(town: Town) -> None:
+    issues = [town.issue(), town.issue()]
+    for issue in issues:
+        town.say(issue, "/agent fix")
+    town.eventually(lambda: len([run for run in town.runs() if run.published]) == 2, "two changes")
+    assert {run.intent.issue for run in town.runs()} == set(issues)
+    assert len({run.branch for run in town.runs()}) == 2
+    town.sound()
