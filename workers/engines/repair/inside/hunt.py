@@ -20,6 +20,7 @@ from workers.engines.repair.inside.tree import Tree
 MOST_WARM = 400
 MOST_MEASURED = 20
 LEAST_CPU = 0.35
+LEAST_CPU_HUNG = 0.2
 
 
 class Hunt:
@@ -104,8 +105,8 @@ class Hunt:
                 with suppress(Exception):
                     import_module(name)
         again = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False) if measure else None
-        used = again["cpu"] if again and again["end"] == "done" else 0.1
-        self.cpu = min(10.0, max(LEAST_CPU, used * 4))
+        used = again["cpu"] if again and again["end"] == "done" else 0.04
+        self.cpu = min(10.0, max(LEAST_CPU_HUNG, used * 6) if self.hung else max(LEAST_CPU, used * 4))
         self.tell({"kind": "warm", "cpu": used})
 
     def _try(self, candidate: dict[str, Any]) -> bool:
