@@ -1,5 +1,6 @@
 """Which tests a repair is for, and what their failures tell."""
 
+import ast
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -90,15 +91,33 @@ def clues(survey: Survey, goals: Sequence[str], source: Path) -> Clues:
     failures = [survey.failures[goal] for goal in goals if goal in survey.failures]
     expected = {name for one in failures for name in waited_for(one.message)}
     literals: set[str] = set()
+    named: set[str] = set()
     for path in {goal.split("::")[0] for goal in goals}:
         if (source / path).is_file():
-            literals.update(LITERAL.findall((source / path).read_text("utf-8", "replace")))
+            text = (source / path).read_text("utf-8", "replace")
+            literals.update(LITERAL.findall(text))
+            named |= _raises_in(text, {goal.split("::")[-1].split("[")[0] for goal in goals})
     return Clues(
         errors=frozenset(one.type for one in failures),
-        expected=frozenset(expected),
+        expected=frozenset(expected | named),
         literals=frozenset(literals),
         messages=tuple(one.message for one in failures),
     )
+
+
+def _raises_in(text: str, functions: set[str]) -> set[str]:
+    """Return the exceptions that these test functions name in `raises(...)` or `assertRaises(...)`."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return set()
+    wanted = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef) and one.name in functions]
+    calls = [call for one in wanted for call in ast.walk(one) if isinstance(call, ast.Call) and call.args]
+    return {
+        ast.unparse(call.args[0]).rsplit(".", 1)[-1]
+        for call in calls
+        if ast.unparse(call.func).rsplit(".", 1)[-1] in ("raises", "assertRaises")
+    }
 
 
 def is_met(survey: Survey, goal: str) -> bool:

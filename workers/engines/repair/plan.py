@@ -2,7 +2,7 @@
 
 import ast
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -43,8 +43,20 @@ def read_units(files: Mapping[str, bytes], scores: Mapping[Line, float]) -> dict
     return {path: unit for path, unit in parsed.items() if unit is not None}
 
 
+def project_attributes(units: Iterable[Unit]) -> tuple[str, ...]:
+    """Return the attributes that classes of these files set or declare, most used first."""
+    count: dict[str, int] = {}
+    for unit in units:
+        for name, times in unit.attributes.items():
+            count[name] = count.get(name, 0) + times
+        for name in unit.fields:
+            count[name] = count.get(name, 0) + 1
+    return tuple(sorted(count, key=lambda name: (-count[name], name)))[:60]
+
+
 def plan(units: Mapping[str, Unit], scores: Mapping[Line, float], clues: Clues, *, most: int) -> list[Candidate]:
     """Return at most `most` candidates, best first: each parses, differs from what is there, and occurs once."""
+    clues = replace(clues, attributes=project_attributes(units.values()))
     worth = dict(list(scores.items())[:MOST_LINES])
     best: dict[tuple[str, tuple[Edit, ...]], Candidate] = {}
     for unit in units.values():

@@ -78,24 +78,62 @@ def _guarded(text: str, node: cst.BaseExpression) -> str:
     return f"({text})" if loose and not node.lpar else text
 
 
+def rounded_up(site: Site) -> Iterator[Variant]:
+    """`a // b` -> `-(-a // b)`."""
+    node = site.node
+    if isinstance(node, cst.BinaryOperation) and site.text(node.operator).strip() == "//":
+        left, right = _guarded(site.code(node.left), node.left), _guarded(site.code(node.right), node.right)
+        yield site.put_whole(f"-(-{left} // {right})", "arithmetic.rounded_up", 0.2)
+
+
 def grouping(site: Site) -> Iterator[Variant]:
-    """`a + b * c` -> `(a + b) * c`, and back."""
+    """`a + b * c` -> `(a + b) * c`, `a * b - c / d` -> `a * (b - c) / d`; and parentheses too many."""
     node = site.node
     if not isinstance(node, cst.BinaryOperation):
         return
-    sign, left, right = site.text(node.operator).strip(), node.left, node.right
-    if isinstance(right, cst.BinaryOperation):
-        inner = site.text(right.operator).strip()
-        first, last = f"{site.code(left)} {sign} {site.code(right.left)}", site.code(right.right)
-        yield site.put(f"({first}) {inner} {last}", "arithmetic.grouping", 0.45)
-        if right.lpar:
-            yield site.put(f"{first} {inner} {last}", "arithmetic.grouping", 0.4)
-    if isinstance(left, cst.BinaryOperation):
-        inner = site.text(left.operator).strip()
-        first, rest = site.code(left.left), f"{site.code(left.right)} {sign} {site.code(right)}"
-        yield site.put(f"{first} {inner} ({rest})", "arithmetic.grouping", 0.45)
-        if left.lpar:
-            yield site.put(f"{first} {inner} {rest}", "arithmetic.grouping", 0.4)
+    above = site.parent
+    if not isinstance(above, cst.BinaryOperation) or node.lpar:
+        operands, signs = _chain(site, node)
+        for first in range(len(operands)):
+            for last in range(first + 1, len(operands)):
+                if (first, last) != (0, len(operands) - 1):
+                    parts = [f"({operands[first]}", *operands[first + 1 : last], f"{operands[last]})"]
+                    spelled = _joined([*operands[:first], *parts, *operands[last + 1 :]], signs)
+                    yield site.put(spelled, "arithmetic.grouping", 0.45)
+    if node.lpar and isinstance(above, cst.BinaryOperation):
+        yield site.put_whole(site.text(), "arithmetic.grouping", 0.4)
+
+
+def _chain(site: Site, node: cst.BaseExpression) -> tuple[list[str], list[str]]:
+    """Return the operands and operators of `a + b * c` as written, whatever binds tighter; at most 6 operands."""
+    todo: list[cst.BaseExpression] = [node]
+    operands: list[str] = []
+    while todo:
+        one = todo.pop()
+        if isinstance(one, cst.BinaryOperation) and (one is node or not one.lpar):
+            todo += [one.right, one.left]
+            continue
+        operands.append(site.code(one))
+    order = [part for part in site.unit.descend(node) if isinstance(part, cst.BaseBinaryOp)]
+    inner = {part for part in order if _belongs(site, part, node)}
+    signs = [site.text(part).strip() for part in sorted(inner, key=lambda part: site.unit.span(part)[0])]
+    return (operands, signs) if len(operands) <= 6 else ([], [])
+
+
+def _belongs(site: Site, sign: cst.CSTNode, top: cst.CSTNode) -> bool:
+    holder = site.unit.parents[sign]
+    while holder is not top:
+        if not isinstance(holder, cst.BinaryOperation) or holder.lpar:
+            return False
+        holder = site.unit.parents[holder]
+    return True
+
+
+def _joined(operands: list[str], signs: list[str]) -> str:
+    text = operands[0]
+    for sign, operand in zip(signs, operands[1:], strict=False):
+        text += f" {sign} {operand}"
+    return text
 
 
 def _counts(site: Site) -> float:
@@ -189,10 +227,12 @@ def sign(site: Site) -> Iterator[Variant]:
         yield site.put_whole(f"abs({site.text()})", "arithmetic.absolute", 0.25)
         yield site.put_whole(f"max(0, {site.text()})", "arithmetic.floor", 0.12)
     if isinstance(node, cst.Name | cst.Attribute | cst.Subscript) and isinstance(
-        parent, cst.Return | cst.Arg | cst.Assign | cst.AugAssign
+        parent, cst.Return | cst.Arg | cst.Assign | cst.AugAssign | cst.Element | cst.Lambda
     ):
-        if getattr(parent, "value", None) is node and not isinstance(node, cst.Name):
-            yield site.put(f"-{site.code()}", "arithmetic.sign", 0.12)
+        part = node in (getattr(parent, "value", None), getattr(parent, "body", None))
+        if part and not isinstance(node, cst.Name):
+            ordering = any(isinstance(one, cst.Lambda) for one in (parent, *list(site.unit.ancestors(parent))[:2]))
+            yield site.put(f"-{site.code()}", "arithmetic.sign", 0.3 if ordering else 0.12)
         elif isinstance(node, cst.Name) and "number" in site.kinds(node.value):
             yield site.put(f"-{site.code()}", "arithmetic.sign", 0.15)
 
@@ -231,5 +271,6 @@ def power(site: Site) -> Iterator[Variant]:
 
 
 OPERATORS: tuple[Operator, ...] = (
-    operator_swap, augmented, operands, grouping, one_off, with_local, forgotten_operand, sign, wrap_around, power,
+    operator_swap, augmented, operands, grouping, one_off, with_local, forgotten_operand, sign, wrap_around,
+    rounded_up, power,
 )  # fmt: skip

@@ -187,6 +187,8 @@ def add(site: Site) -> Iterator[Variant]:
         "int": ("2",),
         "join": (),
     }
+    if called in ("split", "rsplit", "replace") and len(args) == (2 if called == "replace" else 1):
+        yield site.put(_spelled(site, node, [*args, "1"]), "call.constant", 0.3)
     for text in constants.get(called, ()):
         yield site.put(_spelled(site, node, [*args, text]), "call.constant", 0.3)
     known = site.unit.globals.get(called) in ("function", "class") or (

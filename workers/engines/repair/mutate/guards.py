@@ -1,6 +1,7 @@
 """Faults of what is not there: a guard, a default, a return, a raise; and the wrong exception."""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 import libcst as cst
 
@@ -223,6 +224,9 @@ def wrap_in_condition(site: Site) -> Iterator[Variant]:
     if isinstance(small, cst.Assign) and len(small.targets) == 1:
         left, right = site.code(small.targets[0].target), site.code(small.value)
         conditions |= {f"{right} > {left}": 0.2, f"{right} < {left}": 0.2, f"{left} is None": 0.15}
+    looped = [name for name in function.names if "looped" in function.kinds.get(name, set())][:6]
+    for a, b in combinations(looped, 2):
+        conditions |= {f"{a} or {b}": 0.14, f"{a} != {b}": 0.16, f"{a} < {b}": 0.1}
     first, last = unit.first_line(node), unit.last_line(node)
     indent = unit.indent(node)
     body = "".join(unit.step + line + unit.newline for line in unit.lines(first, last).splitlines())
@@ -376,24 +380,24 @@ def _refusals(site: Site, function: Function) -> Iterator[tuple[str, float]]:
 def exception_type(site: Site) -> Iterator[Variant]:
     """`except KeyError` -> the error that really comes; `raise ValueError` -> the error that is waited for."""
     node, parent = site.node, site.parent
-    if not isinstance(node, cst.Name) or not (node.value in EXCEPTIONS or node.value.endswith(("Error", "Exception"))):
+    if not isinstance(node, cst.Name) or not node.value[:1].isupper():
         return
     handler = isinstance(parent, cst.ExceptHandler)
     raised = isinstance(parent, cst.Raise) or (
         isinstance(parent, cst.Call) and isinstance(site.unit.parents.get(parent), cst.Raise)
     )
-    listed = isinstance(parent, cst.Element)
+    listed = isinstance(parent, cst.Element) and node.value in EXCEPTIONS
     if not handler and not raised and not listed:
         return
     own = [
         name
         for name, kind in site.unit.globals.items()
-        if kind in ("class", "import") and name.endswith(("Error", "Exception"))
+        if kind in ("class", "import") and name[:1].isupper() and not name.isupper()
     ]
     for name in dict.fromkeys([*site.clues.expected, *site.clues.errors, *own, *EXCEPTIONS]):
         if name != node.value and name.isidentifier() and name not in ("AssertionError", "Failed", "Killed", "Hung"):
             known = name in site.clues.expected or name in site.clues.errors
-            prior = 0.6 if known else 0.2
+            prior = 0.6 if known else 0.3 if name in own else 0.2
             yield site.put(name, "exception.type", prior)
             if handler and known:
                 yield site.put_whole(f"({node.value}, {name})", "exception.more", 0.65)

@@ -130,6 +130,7 @@ def another_attribute(site: Site) -> Iterator[Variant]:
         pool |= dict.fromkeys(_methods(function.cls), 0.15) if isinstance(site.parent, cst.Call) else {}
     else:
         pool = dict.fromkeys(site.unit.attributes, 0.18)
+        pool = dict.fromkeys(site.clues.attributes, 0.25) | pool
         pool |= dict.fromkeys(_attributes_of(site, owner), 0.4)
     for name, prior in list(pool.items())[:60]:
         if name != mine:

@@ -15,12 +15,16 @@ Statement = (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.
 
 @dataclass(frozen=True, slots=True)
 class Clues:
-    """What the failing tests say: error types raised, exceptions they wait for, literals that they contain."""
+    """What the failing tests say: error types raised, exceptions they wait for, literals that they contain.
+
+    `attributes` are the names that objects of the whole project have, whatever file defines them.
+    """
 
     errors: frozenset[str] = frozenset()
     expected: frozenset[str] = frozenset()
     literals: frozenset[str] = frozenset()
     messages: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
 
 
 class Unit:
@@ -165,6 +169,12 @@ class Unit:
         return count
 
     @cached_property
+    def fields(self) -> list[str]:
+        """Return the names that class bodies annotate (fields of dataclasses)."""
+        annotated = (one.target for one in self.nodes if isinstance(one, cst.AnnAssign))
+        return [target.value for target in annotated if isinstance(target, cst.Name)]
+
+    @cached_property
     def signatures(self) -> dict[str, list[list[str]]]:
         """Return the parameter names (without self and cls) of the functions of this file, by function name."""
         found: dict[str, list[list[str]]] = {}
@@ -306,6 +316,8 @@ def _read_kinds(unit: Unit, function: cst.FunctionDef, made: Function) -> None:
             note(one.target, "number")
         elif isinstance(one, cst.For | cst.CompFor):
             note(one.iter, "many")
+            for part in unit.descend(one.target):
+                note(part, "looped")
         elif isinstance(one, cst.Call) and isinstance(one.func, cst.Name) and len(one.args) >= 1:
             note(one.func, "function")
             if one.func.value in ("len", "sum", "sorted", "max", "min", "list", "set") and len(one.args) == 1:
