@@ -89,6 +89,7 @@ def judged(state: str = "approved", sha: str = HEAD, **changes: Any) -> f.Judged
         checks="success",
         rules=(("tests are green", "pass", "succeeded: tests"), ("approved by a human", word, "because")),
         approvers=(BOB,) if state == "approved" else (),
+        source="default",
     )
     return replace(made, **changes)
 
@@ -197,7 +198,8 @@ def snapshot(
     *,
     checks: Sequence[Check] | None = None,
     roles: dict[str, Role] | None = None,
-    head_since: float = 0.0,
+    stale: frozenset[str] = frozenset(),
+    ours: bool = True,
     requester: str = ALICE,
     **changes: Any,
 ) -> Snapshot:
@@ -208,7 +210,8 @@ def snapshot(
         roles={BOB: Role.WRITE, ALICE: Role.ADMIN} if roles is None else roles,
         bot=BOT,
         requester=requester,
-        head_since=head_since,
+        stale=stale,
+        ours=ours,
     )
 
 

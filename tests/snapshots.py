@@ -50,7 +50,7 @@ FACTS: dict[str, list[f.Fact]] = {
     "waiting": [*STORY.opened, WAITING],
     "blocked": [*STORY.opened, BLOCKED],
     "permitted": [*STORY.opened, judged()],
-    "moved": [*STORY.opened, judged(), f.HeadSeen(OTHER, 5.0)],
+    "moved": [*STORY.opened, judged(), f.HeadSeen(OTHER, ("1",))],
     "not-merged": [*STORY.opened, judged(), f.MergeRefused(HEAD, "the base branch was modified")],
     "merged": STORY.merged,
     "done": [*STORY.merged, f.IssueClosed(7)],
@@ -89,7 +89,7 @@ def said() -> dict[str, str]:
     texts["commit-message"] = messages.commit_message(solved)
     texts["trailers-approved"] = "\n".join(messages.trailers(solved, ("bob", "carol")))
     for name, verdict in {"permitted": judged(), "waiting": WAITING, "blocked": BLOCKED}.items():
-        report = messages.gate(verdict, "default")
+        report = messages.gate(verdict)
         texts[f"gate-{name}"] = f"{report.state}\n{report.title}\n\n{report.summary}"
     texts["chat-waiting"] = messages.chat(run_of(*FACTS["waiting"]))
     texts["chat-done"] = messages.chat(run_of(*FACTS["done"]))

@@ -85,7 +85,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A proposed change (pull request or merge request) with what a decision needs, read at one moment."""
+    """A proposed change (pull request or merge request) with what a decision needs, read at one moment.
+
+    `committers` are the logins of all who wrote or committed one of its commits; "" among them stands for those whom
+    the forge cannot name.
+    """
 
     repo: Repo
     number: int

@@ -171,15 +171,22 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class HeadSeen:
-    """The change was found at a head that the bot did not push; approvals given before now do not count for it."""
+    """The change was found at another head than before.
+
+    `stale` are the forge's ids of the label acts that were there already: they spoke of earlier heads, so they do not
+    count for this one.
+    """
 
     sha: str
-    at: float
+    stale: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The gate judged a head. `rules` are (name, state, reason) rows; `approvers` are those who count."""
+    """The gate judged a head by the policy `source` with the digest `policy`.
+
+    `rules` are (name, state, reason) rows; `approvers` are those who count; `base_sha` is where the policy was read.
+    """
 
     sha: str
     base_sha: str
@@ -189,6 +196,7 @@ class Judged:
     rules: tuple[tuple[str, str, str], ...]
     approvers: tuple[str, ...]
     labels: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

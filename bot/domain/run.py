@@ -40,7 +40,7 @@ class Run:
     used: tuple[f.ModelUsed, ...] = ()
     refused_tools: tuple[f.ToolRefused, ...] = ()
     published: f.Published | None = None
-    heads: dict[str, float] = field(default_factory=dict)
+    stale: frozenset[str] = frozenset()
     head: str = ""
     judged: f.Judged | None = None
     woken: bool = False
@@ -191,9 +191,9 @@ def apply(run: Run, fact: f.Fact) -> Run:
         case f.EffectFailed(key, reason):
             return replace(run, effects={**run.effects, key: f"failed {reason}"})
         case f.Published():
-            return replace(run, published=fact, head=fact.head_sha, heads={**run.heads, fact.head_sha: 0.0})
-        case f.HeadSeen(sha, at):
-            return replace(run, head=sha, heads={**run.heads, sha: at}, judged=None)
+            return replace(run, published=fact, head=fact.head_sha, stale=frozenset())
+        case f.HeadSeen(sha, stale):
+            return replace(run, head=sha, stale=run.stale | set(stale), judged=None, merge_refused=None, refusals=0)
         case f.Judged():
             return replace(run, judged=fact, woken=False)
         case f.Merged():
@@ -223,7 +223,7 @@ def apply(run: Run, fact: f.Fact) -> Run:
 
 def _again(run: Run) -> Run:
     """Begin again: from the open change when there is one, from a fresh look at the repository otherwise."""
-    fresh = replace(run, stopped=None, failed=None, merge_refused=None, judged=None, woken=True)
+    fresh = replace(run, stopped=None, failed=None, merge_refused=None, refusals=0, judged=None, woken=True)
     if run.merged is not None or (run.published is not None and run.change_closed is None):
         return fresh
     return replace(
@@ -239,5 +239,6 @@ def _again(run: Run) -> Run:
         lost={},
         published=None,
         head="",
+        stale=frozenset(),
         change_closed=None,
     )

@@ -19,8 +19,8 @@ CheckState = Literal["none", "pending", "failure", "success"]
 class Snapshot:
     """All that a decision may look at, read at one moment.
 
-    `roles` holds the role of everybody who set a label; `head_since` is the time (seconds since the epoch) from which
-    on labels speak of the present head: 0 when the bot itself pushed it before the change was opened.
+    `roles` holds the role of everybody who set a label. `stale` are the ids of label acts that spoke of an earlier
+    head. `ours` tells whether the head is the very commit that the bot pushed, so that its author is known.
     """
 
     change: Change
@@ -28,7 +28,8 @@ class Snapshot:
     roles: Mapping[str, Role]
     bot: str
     requester: str
-    head_since: float = 0.0
+    stale: frozenset[str] = frozenset()
+    ours: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def evaluate(loaded: LoadedPolicy, snapshot: Snapshot) -> Verdict:
         base_sha=snapshot.change.base_sha,
         policy=loaded.digest,
         state=state,
-        checks=check_state(snapshot.checks),
+        checks=check_state(snapshot.checks, _ignored(loaded)),
         rules=rules,
         approvers=tuple(approvers),
     )
@@ -84,6 +85,11 @@ def check_state(checks: tuple[Check, ...], ignore: tuple[str, ...] = ()) -> Chec
     if "pending" in states:
         return "pending"
     return "success" if "success" in states else "none"
+
+
+def _ignored(loaded: LoadedPolicy) -> tuple[str, ...]:
+    wanted = [rule.requires.checks for rule in loaded.policy.rules if rule.requires.checks is not None]
+    return tuple(name for checks in wanted for name in checks.ignore)
 
 
 def _condition(change: Change) -> RuleVerdict:
@@ -135,7 +141,7 @@ def _label(wanted: Label, snapshot: Snapshot) -> tuple[RuleState, str, str]:
     approvers = _approvers(wanted, snapshot)
     if approvers:
         return "pass", f'"{wanted.name}" set by {_names(approvers)}', ""
-    how = f"somebody with {wanted.set_by.role} access who is not {_either(wanted.set_by.never)} sets it"
+    how = f"somebody with {wanted.set_by.role} access{_excluded(wanted.set_by.never)} sets it"
     for label in snapshot.change.labels:
         if label.name == wanted.name:
             return (
@@ -165,8 +171,10 @@ def _objection(wanted: Label, label: LabelSet, snapshot: Snapshot) -> str:
     role = snapshot.roles.get(label.by, Role.NONE)
     if not role.at_least(wanted.set_by.role):
         return f"{label.by} has {role} access, not {wanted.set_by.role}"
-    if snapshot.head_since and label.at <= snapshot.head_since:
+    if label.event in snapshot.stale:
         return "commits were pushed after it; take it off and set it again"
+    if "committer" in wanted.set_by.never and not snapshot.ours and "" in snapshot.change.committers:
+        return "nobody knows who wrote one of the commits; push them with an address that the forge knows"
     return ""
 
 
@@ -211,9 +219,9 @@ def _same(login: str, members: tuple[str, ...]) -> bool:
     return login.casefold() in {member.casefold() for member in members}
 
 
-def _either(parties: tuple[Party, ...]) -> str:
-    *most, last = [f"the {party}" for party in parties] or ["excluded"]
-    return f"{', '.join(most)} or {last}" if most else last
+def _excluded(parties: tuple[Party, ...]) -> str:
+    *most, last = [f"the {party}" for party in parties] or [""]
+    return f" who is not {', '.join(most)}{' or ' if most else ''}{last}" if last else ""
 
 
 def _names(names: list[str]) -> str:

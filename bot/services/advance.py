@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain import facts as f
 from bot.domain import steps as s
 from bot.domain.actions import ActionPlan
-from bot.domain.errors import Denied, Invalid, NotFound, PatchRefused, PolicyError, Stale
+from bot.domain.errors import ForgeError, PatchRefused, PolicyError, Stale, Unavailable
 from bot.domain.run import Run
 from bot.policy.evaluate import protected_paths
 from bot.policy.gate import permit_open
@@ -54,7 +54,9 @@ def _abandon(book: RunBook) -> None:
 def _do(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> float | None:
     try:
         return _step(deps, book, performer, step)
-    except (Denied, NotFound, Invalid) as error:
+    except Unavailable:
+        raise
+    except ForgeError as error:
         book.record(f.Failed("forge", f"the forge refused: {error}"[:1000]))
     except PolicyError as error:
         book.record(f.Failed("policy", str(error)[:1000]))

@@ -19,6 +19,7 @@ from bot.services.explain import why
 
 MAX_RUNS_PER_ISSUE = 50
 OPEN_STATES = {"waiting", "merging"}
+ENDED = {"done", "failed", "stopped", "closed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Dispatch:
     delivery: e.Delivery
     performer: Performer
     wished: list[Job] = field(default_factory=list)
+    topic: str = ""
 
     def handle(self, event: e.ForgeEvent) -> Outcome:
         """Handle an event once; a delivery that was handled before keeps its first outcome.
@@ -89,7 +91,8 @@ class Dispatch:
             return self._outcome("ignored", f"{cause}: no run waits for it")
         for run in runs:
             book = self._book(run)
-            if not book.run.woken and not book.run.terminal:
+            if not book.run.terminal:
+                # Also when it is awake: whoever looks at the forge right now looked too early, and must lose the race.
                 book.record(Woken(cause[:100]))
             self.wished += [*book.wished, Job("advance", run)]
         return self._outcome("moved", cause[:200], runs[0])
@@ -106,6 +109,9 @@ class Dispatch:
         if command is None:
             return self._outcome("ignored", "no command")
         self._react(book, event)
+        role = forge.role(event.repo, event.by)
+        # One answer for each command, but only one in all for each person without access: nobody makes the bot chatter.
+        self.topic = f"reply-{event.comment}" if role.at_least(Role.WRITE) else f"reply-to-{event.by}"
         match command:
             case c.Help():
                 return self._answer(book, event, messages.help_text(), "help")
@@ -113,11 +119,9 @@ class Dispatch:
                 return self._answer(book, event, messages.unknown(command), "no such command")
             case c.Why():
                 return self._why(book, event)
-        verb = type(command).__name__.lower()
-        role = forge.role(event.repo, event.by)
         if not role.at_least(Role.WRITE):
-            text = messages.not_allowed(event.by, role, verb)
-            self._say(book, event, f"refused-{event.by}", text)
+            verb = type(command).__name__.lower()
+            self._say(book, event, messages.not_allowed(event.by, role, verb))
             return self._outcome("refused", f"{event.by} has {role} access, not write")
         return self._obey(book, event, command, role)
 
@@ -144,9 +148,9 @@ class Dispatch:
 
     def _latest(self, repo: Repo, number: int) -> Run | None:
         rows = self.deps.ledger.runs(repo=str(repo), number=number, limit=MAX_RUNS_PER_ISSUE)
-        runs = [fold(self.deps.ledger.read(row.run)) for row in rows]
-        live = [run for run in runs if not run.terminal]
-        return next(iter([*live, *runs]), None)
+        live = [row for row in rows if row.state not in ENDED]
+        latest = next(iter([*live, *rows]), None)
+        return fold(self.deps.ledger.read(latest.run)) if latest is not None else None
 
     def _start(self, book: DeliveryBook, event: e.Commented, command: c.Fix | c.Plan) -> Handled:
         if event.is_change:
@@ -226,16 +230,16 @@ class Dispatch:
         run = self._latest(event.repo, event.number)
         if run is None:
             return self._answer(book, event, messages.no_run("tell"), "no run")
-        self._say(book, event, "why", why(run, self.deps.ledger.read(run.id)))
+        self._say(book, event, why(run, self.deps.ledger.read(run.id)))
         return self._outcome("answered", "why", run.id)
 
     # --- what is said
     def _answer(self, book: DeliveryBook, event: e.Commented, text: str, reason: str) -> Handled:
-        self._say(book, event, f"reply-{event.comment}", text)
+        self._say(book, event, text)
         return self._outcome("answered", reason)
 
-    def _say(self, book: DeliveryBook, event: e.Commented, topic: str, text: str) -> None:
-        forge = self.deps.forge(event.repo)
+    def _say(self, book: DeliveryBook, event: e.Commented, text: str) -> None:
+        forge, topic = self.deps.forge(event.repo), self.topic
         effect = Effect(f"comment:{topic}", "comment", f"{event.repo}#{event.number}")
         self._perform(book, effect, lambda: forge.ensure_comment(event.repo, event.number, topic, text))
 

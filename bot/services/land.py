@@ -5,7 +5,7 @@ from bot.domain.change import Change, Ref, Role
 from bot.domain.errors import ForgeError, Invalid, NotFound, PolicyError, Stale, Unavailable
 from bot.domain.run import Run
 from bot.domain.steps import verdict_digest
-from bot.policy.evaluate import Snapshot, Verdict, evaluate
+from bot.policy.evaluate import Snapshot, evaluate
 from bot.policy.gate import permit_merge
 from bot.services import messages
 from bot.services.books import ABANDONED, Effect, Performer, RunBook
@@ -44,17 +44,21 @@ def _look(deps: Broker, run: Run) -> Seen:
     if change.state != "open":
         return f.ChangeClosed(change.number, "", change.state == "merged")
     if change.head_sha != run.head:
-        return f.HeadSeen(change.head_sha, run.heads.get(change.head_sha) or deps.time.now())
+        return f.HeadSeen(change.head_sha, tuple(sorted(label.event for label in change.labels)))
+    if change.base != run.published.base:
+        return _blocked(change, _RETARGETED, f"it goes to {change.base}; set it back to {run.published.base}")
     try:
-        return _fact(_verdict(deps, run, change), change)
+        return _verdict(deps, run, change)
     except PolicyError as error:
-        return _unreadable(change, str(error))
+        return _blocked(change, "the policy can be read", f"{str(error)[:1000]}; mend the file on the target branch")
 
 
-def _unreadable(change: Change, problem: str) -> f.Judged:
-    """Return the verdict where the policy cannot be read: blocked until somebody mends it. The run goes on waiting."""
-    rule = ("the policy can be read", "fail", f"{problem[:1000]}; mend the file on the target branch")
-    return f.Judged(change.head_sha, change.base_sha, "", "blocked", "none", (rule,), ())
+_RETARGETED = "the change goes to the branch that it was made for"
+
+
+def _blocked(change: Change, rule: str, why: str) -> f.Judged:
+    """Return a verdict without any policy: blocked until somebody mends the matter. The run goes on waiting."""
+    return f.Judged(change.head_sha, change.base_sha, "", "blocked", "none", ((rule, "fail", why),), ())
 
 
 def _may_be_ours(run: Run) -> bool:
@@ -63,8 +67,12 @@ def _may_be_ours(run: Run) -> bool:
     return outcome is not None and (not outcome.startswith("failed ") or outcome == f"failed {ABANDONED}")
 
 
-def _verdict(deps: Broker, run: Run, change: Change) -> Verdict:
+def _verdict(deps: Broker, run: Run, change: Change) -> f.Judged:
+    """Judge by the policy of the target branch as it is now; what the change itself says of its base may be old."""
+    assert run.published is not None
     repo, forge = run.intent.repo, deps.forge(run.intent.repo)
+    base_sha = forge.head(repo, change.base)
+    loaded = policy_of(deps, repo, base_sha)
     people = {label.by for label in change.labels if label.by}
     roles: dict[str, Role] = {who: forge.role(repo, who) for who in sorted(people)}
     snapshot = Snapshot(
@@ -73,21 +81,20 @@ def _verdict(deps: Broker, run: Run, change: Change) -> Verdict:
         roles=roles,
         bot=forge.whoami(),
         requester=run.intent.requester,
-        head_since=run.heads.get(change.head_sha, deps.time.now()),
+        stale=run.stale,
+        ours=change.head_sha == run.published.head_sha,
     )
-    return evaluate(policy_of(deps, repo, change.base_sha), snapshot)
-
-
-def _fact(verdict: Verdict, change: Change) -> f.Judged:
+    verdict = evaluate(loaded, snapshot)
     return f.Judged(
         sha=verdict.sha,
-        base_sha=verdict.base_sha,
+        base_sha=base_sha,
         policy=verdict.policy,
         state=verdict.state,
         checks=verdict.checks,
         rules=tuple((rule.name, rule.state, _reason(rule.reason, rule.fix)) for rule in verdict.rules),
         approvers=verdict.approvers,
         labels=tuple(sorted(label.name for label in change.labels)),
+        source=loaded.source,
     )
 
 
@@ -100,7 +107,7 @@ def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
     run = book.run
     assert run.judged is not None
     judged, digest = run.judged, verdict_digest(run)
-    repo, forge, shown = run.intent.repo, deps.forge(run.intent.repo), messages.gate(judged, deps.policy_name)
+    repo, forge, shown = run.intent.repo, deps.forge(run.intent.repo), messages.gate(judged)
     effect = Effect(run.report_key("gate"), "set_status", f"{repo}:{judged.sha}")
     try:
         performer.perform(book, effect, lambda: forge.set_gate(repo, judged.sha, shown))
@@ -115,11 +122,13 @@ def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
 def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
     """Look once more; with the permit for exactly this head, merge it and compare what landed."""
     fresh = _look(deps, book.run)
-    if not isinstance(fresh, f.Judged) or fresh.state != "approved":
+    if fresh != book.run.judged:
+        # What permits the merge stands in the ledger and on the forge before it: a newer verdict goes that way first.
         book.write(*_closing(book.run, fresh))
         return
     run = book.run
     assert run.published is not None
+    assert isinstance(fresh, f.Judged)
     ref = Ref(run.intent.repo, run.published.number, fresh.sha)
     permit = permit_merge(ref, policy=fresh.policy, state=fresh.state, judged_sha=fresh.sha)
     effect = Effect(_merge_key(fresh.sha), "merge", f"{run.intent.repo}#{ref.number}@{fresh.sha}")

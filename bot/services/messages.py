@@ -36,7 +36,9 @@ def status(run: Run) -> str:
     details = _details(run)
     if details:
         parts += ["", "<details><summary>Details</summary>", "", *details, "", "</details>"]
-    parts += ["", f"{run.id} · {_cost(run)} · {FOOTER}"]
+    # While tasks run, every call would change the cost and so edit the comment.
+    cost = "" if run.state == "working" else f"{_cost(run)} · "
+    parts += ["", f"{run.id} · {cost}{FOOTER}"]
     return "\n".join(parts)
 
 
@@ -164,15 +166,21 @@ def verdict_table(judged: Judged, limit: int = MAX_RULES) -> list[str]:
     return [*rows, f"| … | | {left} more rules |"] if left else rows
 
 
-def gate(judged: Judged, policy: str) -> GateReport:
+def gate(judged: Judged) -> GateReport:
     """The check `journeyman/gate` on one head."""
     states = {"approved": "success", "pending": "pending", "blocked": "failure"}
     waiting = [row for row in judged.rules if row[1] != "pass"]
     title = "Permitted" if not waiting else f"{waiting[0][0]}: {waiting[0][2]}"
-    lines = [*verdict_table(judged), "", f"Policy {code(policy)}, digest {code(judged.policy[:12])}."]
+    lines = [*verdict_table(judged), "", _by_policy(judged)]
     state = states[judged.state]
     assert state in {"success", "pending", "failure"}
     return GateReport(state, plain(title, 120), "\n".join(lines))  # type: ignore[arg-type]
+
+
+def _by_policy(judged: Judged) -> str:
+    if not judged.policy:
+        return "No policy was asked: the gate stays shut without one."
+    return f"Policy {code(judged.source or 'unnamed')}, digest {code(judged.policy[:12])}."
 
 
 def change_title(run: Run) -> str:

@@ -29,7 +29,7 @@ ONE_OF_EACH: list[f.Fact] = [
     f.EffectDone("k", "r"),
     f.EffectFailed("k", "r"),
     published(),
-    f.HeadSeen("ab" * 20, 12.5),
+    f.HeadSeen("ab" * 20, ("17",)),
     judged(labels=("a", "b")),
     merged(),
     f.MergeRefused("ab" * 20, "conflict"),

@@ -116,7 +116,10 @@ def lives(evil: str) -> Iterator[tuple[str, list[f.Fact]]]:
     yield "landed", [*opened, judged(approvers=(evil,)), f.Merged(HEAD, HEAD, False, evil), f.IssueClosed(7)]
     yield "stopped", [*opened, f.Stopped(evil), f.Woken(evil)]
     yield "closed", [*opened, f.ChangeClosed(8, evil, False), f.EffectIntended(evil, "merge", evil)]
-    yield "retried", [*opened, f.Retried(evil), f.EffectFailed(evil, evil), f.Failed(evil, evil), f.HeadSeen(HEAD, 1.0)]
+    yield (
+        "retried",
+        [*opened, f.Retried(evil), f.EffectFailed(evil, evil), f.Failed(evil, evil), f.HeadSeen(HEAD, ("1",))],
+    )
 
 
 def markdowns(evil: str) -> Iterator[tuple[str, str]]:
@@ -133,7 +136,7 @@ def markdowns(evil: str) -> Iterator[tuple[str, str]]:
             if run.solution is not None:
                 yield f"body {name}", messages.change_body(run, [evil] * 5, 1, 1)
             if run.judged is not None:
-                yield f"gate {name}", messages.gate(run.judged, evil).summary
+                yield f"gate {name}", messages.gate(replace(run.judged, source=evil)).summary
     yield "refusal", messages.not_allowed(evil, "read", "fix")
     yield "unknown", messages.unknown(Unknown(evil))
 
@@ -306,9 +309,9 @@ def test_costs_are_known_or_said_to_be_unknown() -> None:
 
 
 def test_the_gate_says_pending_success_or_failure() -> None:
-    states = {state: messages.gate(judged(state), "default").state for state in ("approved", "pending", "blocked")}
+    states = {state: messages.gate(judged(state)).state for state in ("approved", "pending", "blocked")}
     assert states == {"approved": "success", "pending": "pending", "blocked": "failure"}
-    assert len(messages.gate(judged("blocked", rules=(("n" * 100, "fail", "r" * 900),)), "x").title) <= 120
+    assert len(messages.gate(judged("blocked", rules=(("n" * 100, "fail", "r" * 900),))).title) <= 120
 
 
 # --- the story

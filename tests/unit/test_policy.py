@@ -132,9 +132,11 @@ LABELS: list[tuple[str, dict[str, Any], str, str]] = [
     ("a stranger", {"roles": {}}, "pending", "has none access"),
     ("a maintainer", {"roles": {BOB: Role.MAINTAIN}}, "pass", "set by bob"),
     ("nobody knows who", {"labels": (label(""),), "roles": {"": Role.ADMIN}}, "pending", "nobody knows"),
-    ("before the push", {"head_since": 100.5}, "pending", "commits were pushed after it"),
-    ("at the moment of the push", {"head_since": 100.0}, "pending", "commits were pushed after it"),
-    ("after the push", {"head_since": 99.5}, "pass", "set by bob"),
+    ("before the push", {"stale": frozenset({"1"})}, "pending", "commits were pushed after it"),
+    ("after the push", {"stale": frozenset({"2"})}, "pass", "set by bob"),
+    ("a commit of nobody knows whom", {"ours": False, "committers": ("", BOT)}, "pending", "nobody knows who wrote"),
+    ("a commit of somebody known", {"ours": False, "committers": (BOT, "carol")}, "pass", "set by bob"),
+    ("the bot's own commit, not linked to it", {"committers": ("",)}, "pass", "set by bob"),
     ("long before the bot's own push", {"labels": (label(at=1.0),)}, "pass", "set by bob"),
     ("first who does not count, then who does", {"labels": (label(ALICE), label())}, "pass", "set by bob"),
 ]
@@ -171,20 +173,22 @@ def test_who_is_excluded_is_said() -> None:
         "who is not the bot or the author sets"
         in only(f"label: {{name: {APPROVED}, set_by: {{never: [bot, author]}}}}", labels=()).fix
     )
-    assert "who is not excluded sets" in only(f"label: {{name: {APPROVED}, set_by: {{never: []}}}}", labels=()).fix
+    assert (
+        "somebody with write access sets" in only(f"label: {{name: {APPROVED}, set_by: {{never: []}}}}", labels=()).fix
+    )
 
 
-@given(st.text(max_size=12), st.sampled_from(list(Role)), st.floats(0, 200))
-def test_whoever_counts_is_no_party_and_may_write(by: str, role: Role, since: float) -> None:
+@given(st.text(max_size=12), st.sampled_from(list(Role)), st.frozensets(st.sampled_from(["1", "2"])))
+def test_whoever_counts_is_no_party_and_may_write(by: str, role: Role, stale: frozenset[str]) -> None:
     verdict = evaluate(
         policy(f"label: {{name: {APPROVED}}}"),
-        snapshot(labels=(LabelSet(APPROVED, by, 100.0, "1"),), roles={by: role}, head_since=since),
+        snapshot(labels=(LabelSet(APPROVED, by, 100.0, "1"),), roles={by: role}, stale=stale),
     )
     if verdict.approvers:
         assert by
         assert by.lower() not in {BOT, ALICE}
         assert role.at_least(Role.WRITE)
-        assert since < 100.0
+        assert "1" not in stale
 
 
 # --- paths

@@ -80,8 +80,8 @@ LIFE: list[tuple[str, list[f.Fact], s.Step, str]] = [
     ("other reasons", [*STORY.opened, NO, shown(NO), replace(NO, rules=())], s.ShowVerdict(), "waiting"),
     ("woken", [*STORY.opened, NO, shown(NO), WOKEN], s.Judge(), "waiting"),
     ("woken and judged", [*STORY.opened, NO, shown(NO), WOKEN, NO], s.Wait("the gate"), "waiting"),
-    ("head moved", [*STORY.opened, YES, shown(YES), f.HeadSeen(OTHER, 5.0)], s.Judge(), "waiting"),
-    ("old verdict, new head", [*STORY.opened, f.HeadSeen(OTHER, 5.0), YES, shown(YES)], s.Judge(), "waiting"),
+    ("head moved", [*STORY.opened, YES, shown(YES), f.HeadSeen(OTHER, ("1",))], s.Judge(), "waiting"),
+    ("old verdict, new head", [*STORY.opened, f.HeadSeen(OTHER, ("1",)), YES, shown(YES)], s.Judge(), "waiting"),
     ("forge refused to merge", STUCK, s.Wait("the gate"), "merging"),
     ("woken after that", [*STUCK, WOKEN], s.Judge(), "merging"),
     ("judged after that", [*STUCK, WOKEN, YES], s.Merge(), "merging"),
@@ -192,9 +192,11 @@ def test_each_report_has_a_key_of_its_own_and_keeps_it_until_it_is_done() -> Non
     assert run_of(said).report_key("slack") == "report:slack:0"
 
 
-def test_heads_are_remembered_with_the_time_from_which_labels_count() -> None:
-    run = run_of(*STORY.opened, f.HeadSeen(OTHER, 5.0))
-    assert (run.head, run.heads) == (OTHER, {HEAD: 0.0, OTHER: 5.0})
+def test_label_acts_that_spoke_of_earlier_heads_never_count_again() -> None:
+    run = run_of(*STORY.opened, f.HeadSeen(OTHER, ("1",)))
+    assert (run.head, run.stale, run.judged) == (OTHER, {"1"}, None)
+    back = run_of(*STORY.opened, f.HeadSeen(OTHER, ("1",)), f.HeadSeen(HEAD, ("1", "2")))
+    assert (back.head, back.stale) == (HEAD, {"1", "2"})
 
 
 def test_a_run_knows_when_it_was_planned_and_looked_at() -> None:
@@ -255,7 +257,7 @@ def test_a_receipt_is_refused_whoever_signed_it() -> None:
 EVERY = [
     STORY.stored, f.PlanDrafted(plan()), planned(), APPROVED, f.TaskStarted("repair", 1), FAILED, done(), REFUSED,
     f.ModelUsed("a", "v", "m", 1, 2), f.ToolRefused("a", "t", "r"), f.EffectIntended("k", "x", "y"),
-    f.EffectDone("k", "r"), f.EffectFailed("k", "r"), published(), f.HeadSeen(OTHER, 5.0), YES, NO, LATER, merged(),
+    f.EffectDone("k", "r"), f.EffectFailed("k", "r"), published(), f.HeadSeen(OTHER, ("1",)), YES, NO, LATER, merged(),
     NOT_MERGED, f.IssueClosed(7), f.ChangeClosed(8, "bob", True), WOKEN, f.Reported("gate", "d", "r"), STOPPED,
     RETRIED, BROKEN,
 ]  # fmt: skip

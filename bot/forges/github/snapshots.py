@@ -96,8 +96,9 @@ def _paths(files: Iterable[File]) -> tuple[str, ...]:
 
 
 def _committers(commits: Iterable[Commit]) -> tuple[str, ...]:
+    """Return the logins of all who wrote or committed; "" stands for those whom the forge cannot name."""
     people = (person for commit in commits for person in (commit.author, commit.committer))
-    return tuple(sorted({_login(person) for person in people} - {""}))
+    return tuple(sorted({_login(person) for person in people}))
 
 
 def label_sets(names: Sequence[str], events: Sequence[IssueEvent]) -> tuple[LabelSet, ...]:
