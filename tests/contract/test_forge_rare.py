@@ -212,7 +212,7 @@ def test_a_label_counts_for_whoever_set_it_last(
     assert (label.name, label.by) == ("go", by)
 
 
-def test_people_who_are_gone_leave_no_name(web: responses.RequestsMock, forge: GitHubForge) -> None:
+def test_people_whom_the_forge_cannot_name_are_told_as_nobody(web: responses.RequestsMock, forge: GitHubForge) -> None:
     web.get(f"{AT}/pulls/7", json=pull())
     commits: list[dict[str, Any]] = [
         {"sha": SHA, "author": {"login": "ann"}, "committer": {"login": "web-flow"}},
@@ -220,7 +220,7 @@ def test_people_who_are_gone_leave_no_name(web: responses.RequestsMock, forge: G
     ]
     lists(web, events=[], commits=commits)
     change = forge.change(REPO, 7)
-    assert (change.author, change.body, change.committers) == ("", "", ("ann", "web-flow"))
+    assert (change.author, change.body, change.committers) == ("", "", ("", "ann", "web-flow"))
 
 
 def test_a_fork_with_the_same_branch_is_not_ours(web: responses.RequestsMock, forge: GitHubForge) -> None:
