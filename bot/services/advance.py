@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from bot.domain import facts as f
 from bot.domain import steps as s
 from bot.domain.actions import ActionPlan
-from bot.domain.errors import ForgeError, PatchRefused, PolicyError, Stale, Unavailable
+from bot.domain.errors import ForgeError, PolicyError, Unavailable
 from bot.domain.run import Run
-from bot.policy.evaluate import protected_paths
-from bot.policy.gate import permit_open
 from bot.ports import Job
-from bot.services import land, messages
-from bot.services.books import ABANDONED, Effect, Performer, RunBook
+from bot.services import land
+from bot.services.books import ABANDONED, Performer, RunBook
 from bot.services.deps import Broker
-from bot.services.patch import examine
 from bot.services.policies import policy_of
+from bot.services.publish import publish
 from bot.services.report import report
 
 MAX_TASKS = 20
@@ -76,7 +74,7 @@ def _step(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> fl
             for task in tasks:
                 _hand_over(deps, book, task.id)
         case s.Publish(task):
-            _publish(deps, book, performer, task)
+            publish(deps, book, performer, task)
         case s.Judge():
             land.judge(deps, book)
         case s.ShowVerdict():
@@ -150,54 +148,3 @@ def _objection(run: Run, plan: ActionPlan) -> str:
     if strange:
         return f"the plan would act on {strange[0].target[:200]}, which is not its subject"
     return ""
-
-
-def _publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> None:
-    run = book.run
-    assert run.planned is not None
-    assert run.source is not None
-    assert run.solution is not None
-    intent, forge, patch = run.intent, deps.forge(run.intent.repo), deps.artifacts.get(run.solution.patch)
-    loaded = policy_of(deps, intent.repo, run.source.base_sha)
-    try:
-        facts = examine(patch, protected_paths(loaded))
-        permit = permit_open(intent.repo, plan=run.planned.digest, approved=run.plan_is_approved, policy=loaded.digest)
-        remote, branch = forge.remote(intent.repo, "write"), run.branch
-        made = performer.perform(
-            book,
-            Effect(f"push:{branch}", "push", f"{intent.repo}:{branch}"),
-            lambda: _pair(
-                deps.git.commit_patch(
-                    remote,
-                    base_sha=run.source.base_sha,  # type: ignore[union-attr]
-                    patch=patch,
-                    branch=branch,
-                    message=messages.commit_message(run),
-                    author=deps.author,
-                    date_epoch=run.planned_at,
-                )
-            ),
-        )
-    except PatchRefused as error:
-        book.write(f.PatchRefused(task, str(error)))
-        return
-    except Stale as error:
-        book.write(f.Failed("branch_taken", f"{run.branch} holds other commits: {error}"[:1000]))
-        return
-    sha, tree = made.split()
-    title, body = messages.change_title(run), messages.change_body(run, list(facts.files), facts.added, facts.removed)
-    number = performer.perform(
-        book,
-        Effect(f"change:{branch}", "open_change", f"{intent.repo}:{branch}"),
-        lambda: (
-            forge.ensure_change(
-                intent.repo, branch=branch, base=intent.base, title=title, body=body, permit=permit
-            ).number
-        ),
-    )
-    change = forge.change(intent.repo, int(number))
-    book.record(f.Published(change.number, branch, intent.base, sha, tree, change.url))
-
-
-def _pair(made: object) -> str:
-    return f"{made.sha} {made.tree}"  # type: ignore[attr-defined]

@@ -1,0 +1,72 @@
+"""From a proven patch to an open change: judge the patch as data, push it from a clone of our own, open the change."""
+
+from bot.domain import facts as f
+from bot.domain.errors import PatchRefused, Stale
+from bot.domain.run import Run
+from bot.policy.evaluate import protected_paths
+from bot.policy.gate import Permit, permit_open
+from bot.ports import CommitResult
+from bot.services import messages
+from bot.services.books import Effect, Performer, RunBook
+from bot.services.deps import Broker
+from bot.services.patch import PatchFacts, examine
+from bot.services.policies import policy_of
+
+
+def publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> None:
+    """Publish the patch of a task; a patch that is refused, or a branch that holds other commits, becomes a fact."""
+    run = book.run
+    assert run.planned is not None
+    assert run.source is not None
+    assert run.solution is not None
+    base_sha, patch = run.source.base_sha, deps.artifacts.get(run.solution.patch)
+    policy = policy_of(deps, run.intent.repo, base_sha)
+    try:
+        facts = examine(patch, protected_paths(policy))
+        plan, approved = run.planned.digest, run.plan_is_approved
+        permit = permit_open(run.intent.repo, plan=plan, approved=approved, policy=policy.digest)
+        made = _push(deps, book, performer, base_sha, patch)
+    except PatchRefused as error:
+        book.write(f.PatchRefused(task, str(error)))
+    except Stale as error:
+        book.write(f.Failed("branch_taken", f"{run.branch} holds other commits: {error}"[:1000]))
+    else:
+        _open(deps, book, performer, made, facts, permit)
+
+
+def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patch: bytes) -> CommitResult:
+    run = book.run
+    remote = deps.forge(run.intent.repo).remote(run.intent.repo, "write")
+
+    def push() -> str:
+        made = deps.git.commit_patch(
+            remote,
+            base_sha=base_sha,
+            patch=patch,
+            branch=run.branch,
+            message=messages.commit_message(run),
+            author=deps.author,
+            date_epoch=run.planned_at,
+        )
+        return f"{made.sha} {made.tree}"
+
+    target = f"{run.intent.repo}:{run.branch}"
+    sha, tree = performer.perform(book, Effect(f"push:{run.branch}", "push", target), push).split()
+    return CommitResult(sha, tree)
+
+
+def _open(
+    deps: Broker, book: RunBook, performer: Performer, made: CommitResult, facts: PatchFacts, permit: Permit
+) -> None:
+    run: Run = book.run
+    intent, branch, forge = run.intent, run.branch, deps.forge(run.intent.repo)
+    title, body = messages.change_title(run), messages.change_body(run, list(facts.files), facts.added, facts.removed)
+
+    def open_it() -> int:
+        return forge.ensure_change(
+            intent.repo, branch=branch, base=intent.base, title=title, body=body, permit=permit
+        ).number
+
+    effect = Effect(f"change:{branch}", "open_change", f"{intent.repo}:{branch}")
+    change = forge.change(intent.repo, int(performer.perform(book, effect, open_it)))
+    book.record(f.Published(change.number, branch, intent.base, made.sha, made.tree, change.url))
