@@ -23,17 +23,17 @@ Buried = Callable[[str], Sequence[Job]]
 def broker_tasks(app: Celery, zone: BrokerZone) -> None:
     """Register the broker's jobs."""
 
-    @app.task(name="journeyman.deliver")  # type: ignore[untyped-decorator]
+    @app.task(name="journeyman.deliver", shared=False)  # type: ignore[untyped-decorator]
     def deliver(delivery: str) -> None:
         zone.runner.run(
             "deliver", delivery, lambda renew: _deliver(zone, delivery, renew), _undelivered(zone, delivery)
         )
 
-    @app.task(name="journeyman.advance")  # type: ignore[untyped-decorator]
+    @app.task(name="journeyman.advance", shared=False)  # type: ignore[untyped-decorator]
     def advance_(run: str) -> None:
         zone.runner.run("advance", run, lambda renew: _advance(zone, run, renew), _stuck(zone, run))
 
-    @app.task(name="journeyman.sweep")  # type: ignore[untyped-decorator]
+    @app.task(name="journeyman.sweep", shared=False)  # type: ignore[untyped-decorator]
     def sweep_() -> None:
         sweep(zone.store.jobs, zone.queue, resend_after=zone.resend_seconds)
 
@@ -46,7 +46,9 @@ def _deliver(zone: BrokerZone, delivery_id: str, renew: Renew) -> Done:
 
 def _undelivered(zone: BrokerZone, delivery: str) -> Buried:
     def bury(reason: str) -> list[Job]:
-        DeliveryBook(zone.deps.ledger, delivery).record(Handled(delivery, "failed", reason[:1000]))
+        book = DeliveryBook(zone.deps.ledger, delivery)
+        if book.received is not None:  # else it is no delivery, and an outcome would spoil the audit for good
+            book.record(Handled(delivery, "failed", reason[:1000]))
         return []
 
     return bury

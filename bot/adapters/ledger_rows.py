@@ -16,8 +16,8 @@ INBOX = (inbox.c.id, inbox.c.forge, inbox.c.name, inbox.c.digest, cast(inbox.c.b
 
 
 def body_changed(digest: str, body: bytes) -> bool:
-    """Tell whether a body is not the one of a digest (one that is no SHA-256 in hex says nothing)."""
-    return len(digest) == 64 and sha256(body).hexdigest() != digest
+    """Tell whether a body is not the one of a digest, its SHA-256 in hex."""
+    return sha256(body).hexdigest() != digest
 
 
 def columns_of(envelope: Envelope) -> dict[str, object]:

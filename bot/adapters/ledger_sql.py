@@ -8,7 +8,6 @@ from uuid import uuid4
 from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from bot.adapters.database import Database, insert
 from bot.adapters.jobs_sql import column_text, wish_in
@@ -102,10 +101,14 @@ class SqlLedger:
         return sorted(self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
     def receive(self, delivery: Delivery, jobs: Sequence[Job]) -> bool:
-        """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known."""
-        stream = f"intake:{delivery.forge}"
-        _check_name(stream)
+        """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known.
+
+        The fact begins the delivery's own stream, with the forge as its cause: see `delivery`. Raises Tampered when
+        somebody else began that stream.
+        """
         id_, name = column_text(delivery.id), column_text(delivery.name)
+        stream = delivery_stream(id_)
+        _check_name(stream)
         draft = self._draft(Received(delivery=id_, name=name, digest=delivery.digest))
 
         def work(connection: Connection) -> bool:
@@ -119,29 +122,33 @@ class SqlLedger:
             )
             if connection.execute(fresh.on_conflict_do_nothing().returning(inbox.c.id)).one_or_none() is None:
                 return False
-            self._extend(connection, self._head(connection, stream), [draft], id_, jobs, None)
+            head = self._head(connection, stream)
+            if head.version:
+                raise Tampered(f"{stream} was begun before its delivery came")
+            self._extend(connection, head, [draft], delivery.forge, jobs, None)
             return True
 
-        retrying = Retrying(  # only the first delivery of a forge can lose such a race: later ones lock the head
-            retry=retry_if_exception_type(IntegrityError),
-            stop=stop_after_attempt(20),
-            wait=wait_random_exponential(multiplier=0.01, max=0.2),
-            reraise=True,
-        )
         try:
-            stored: bool = retrying(self._database.write, work)
+            return self._database.write(work)
         except IntegrityError as error:
-            raise Conflict(f"{stream} is too busy to take the delivery {id_}; deliver it again") from error
-        return stored
+            raise Conflict(f"somebody else began {stream} just now; deliver it again") from error
 
     def delivery(self, delivery_id: str) -> Delivery:
-        """Return a stored delivery; raises KeyError, or Tampered when its body is not the one received."""
+        """Return a stored delivery that the receiver vouches for; raises KeyError.
+
+        Raises Tampered unless its stream begins with the receiver's word on this forge, name and body: anybody who can
+        write to the database can put a row into the inbox.
+        """
         query = select(*INBOX).where(inbox.c.id == column_text(delivery_id))
         row = self._database.read(lambda connection: connection.execute(query).one_or_none())
         if row is None:
             raise KeyError(delivery_id)
         if body_changed(row.digest, row.body):
             raise Tampered(f"the body of the stored delivery {row.id} was changed")
+        begun = self.read(delivery_stream(row.id))[:1]
+        stated = (row.forge, Received(row.id, row.name, row.digest))
+        if [(envelope.cause, decode(envelope.kind, envelope.body)) for envelope in begun] != [stated]:
+            raise Tampered(f"the stored delivery {row.id} is not one that the receiver received")
         return Delivery(row.id, row.forge, row.name, row.digest, row.body)
 
     def runs(
@@ -275,6 +282,11 @@ class _Head:
     version: int
     hash: str
     clock: Clock | None
+
+
+def delivery_stream(delivery_id: str) -> str:
+    """Return the name of a delivery's stream."""
+    return f"delivery:{delivery_id}"
 
 
 def _check_name(stream: str) -> None:

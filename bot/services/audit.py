@@ -217,8 +217,12 @@ class Auditor:
             case Received(delivery, _, digest):
                 if delivery in self.received:
                     return f"the delivery {delivery} was received twice"
+                if (envelope.stream, envelope.version) != (f"delivery:{delivery}", 1):
+                    return f"the delivery {delivery} was received elsewhere than at the beginning of its own stream"
                 self.received[delivery] = digest
             case Handled(delivery):
+                if envelope.stream != f"delivery:{delivery}":
+                    return f"the delivery {delivery} was handled in the stream of something else"
                 if delivery in self._handled:
                     return f"the delivery {delivery} was handled before, on line {self._handled[delivery].line}"
                 what = f"the delivery {delivery} was handled but never received"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bot.domain.errors import Conflict, ForgeError, PatchRefused, Unavailable
-from bot.domain.facts import EffectDone, EffectFailed, EffectIntended, Fact, Handled, decode
+from bot.domain.facts import EffectDone, EffectFailed, EffectIntended, Fact, Handled, Received, decode
 from bot.domain.run import Run, apply, extend, fold
 from bot.ports import Job, Ledger, RunRow, Time
 
@@ -81,12 +81,13 @@ def row_of(run: Run, version: int, now: float) -> RunRow:
 
 
 class DeliveryBook:
-    """The stream of one delivery: its effects outside any run, and its one outcome."""
+    """The stream of one delivery: that it came, its effects outside any run, and its one outcome."""
 
     def __init__(self, ledger: Ledger, delivery: str) -> None:
         self._ledger, self._delivery, self._stream = ledger, delivery, f"delivery:{delivery}"
         self._version = 0
         self.effects: dict[str, str] = {}
+        self.received: Received | None = None
         self.handled: Handled | None = None
         self.reload()
 
@@ -105,6 +106,8 @@ class DeliveryBook:
                 self.effects[key] = f"done {result}"
             case EffectFailed(key, reason):
                 self.effects[key] = f"failed {reason}"
+            case Received():
+                self.received = fact
             case Handled():
                 self.handled = fact
             case _:

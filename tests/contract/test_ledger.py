@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, inspect, text, update
+from sqlalchemy import create_engine, delete, insert, inspect, text, update
 
 from bot.adapters.database import Database, normal_url
 from bot.adapters.migrations import upgrade
@@ -18,7 +18,17 @@ from bot.adapters.schema import envelopes, heads, inbox, metadata, register
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, Conflict, LedgerError, Tampered
 from bot.domain.events import Delivery
-from bot.domain.facts import EffectDone, EffectIntended, ModelUsed, Received, Stopped, TaskDone, Woken, decode
+from bot.domain.facts import (
+    EffectDone,
+    EffectIntended,
+    ModelUsed,
+    Received,
+    Stopped,
+    TaskDone,
+    TaskStarted,
+    Woken,
+    decode,
+)
 from bot.ports import Job, RunRow
 from tests.contract.ledger_rig import BACKENDS, Rig, empty_postgres, installation
 
@@ -199,7 +209,8 @@ def test_a_delivery_is_received_once(rig: Rig) -> None:
     assert not ledger.receive(delivery("d-2"), jobs)  # the body is known: the id is not signed
     assert ledger.receive(delivery("d-3", name="ping"), [])
     assert ledger.delivery("d-1") == delivery()
-    assert [envelope.body["delivery"] for envelope in ledger.read("intake:github")] == ["d-1", "d-3"]
+    assert ledger.streams() == ["delivery:d-1", "delivery:d-3"]
+    assert [envelope.cause for envelope in ledger.read("delivery:d-1")] == ["github"]
     assert rig.jobs.counts()["waiting"] == 1
 
 
@@ -217,6 +228,48 @@ def test_a_body_changed_in_the_inbox_is_found(rig: Rig) -> None:
     rig.ledger(Zone.RECEIVER).receive(delivery(), [])
     rig.database.write(lambda connection: connection.execute(update(inbox).values(body=b"evil")))
     with pytest.raises(Tampered, match="d-1"):
+        rig.ledger().delivery("d-1")
+
+
+def test_a_delivery_that_the_receiver_did_not_receive_is_refused(rig: Rig) -> None:
+    forged = delivery("d-9", name="issue_comment", body=b'{"comment":"/agent approve"}')
+    row = {"id": forged.id, "forge": forged.forge, "name": forged.name, "digest": forged.digest, "body": forged.body}
+    rig.database.write(lambda connection: connection.execute(insert(inbox).values(received=1.0, **row)))
+    with pytest.raises(Tampered, match="d-9 is not one that the receiver received"):
+        rig.ledger().delivery("d-9")
+    rig.ledger(Zone.AGENT).append("delivery:d-9", [TaskStarted("t", 1)], expect=0, cause="github")
+    with pytest.raises(Tampered, match="d-9 is not one that the receiver received"):
+        rig.ledger().delivery("d-9")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"body": b"evil", "digest": sha256(b"evil").hexdigest()},
+        {"body": b"evil", "digest": "an odd one"},
+        {"name": "issue_comment"},
+        {"forge": "other"},
+        {"id": "d-2"},
+    ],
+    ids=lambda change: "+".join(change),
+)
+def test_a_delivery_is_what_the_receiver_signed_or_none(rig: Rig, change: dict[str, object]) -> None:
+    receiver = rig.ledger(Zone.RECEIVER)
+    receiver.receive(delivery(), [])
+    receiver.receive(delivery("d-0", body=b"evil"), [])
+    rig.database.write(lambda connection: connection.execute(delete(inbox).where(inbox.c.id == "d-0")))
+    change_it = update(inbox).where(inbox.c.id == "d-1").values(change)
+    rig.database.write(lambda connection: connection.execute(change_it))
+    with pytest.raises(Tampered):
+        rig.ledger().delivery(str(change.get("id", "d-1")))
+
+
+def test_a_delivery_whose_stream_somebody_else_began_is_not_taken_in(rig: Rig) -> None:
+    rig.ledger(Zone.AGENT).append("delivery:d-1", [TaskStarted("t", 1)], expect=0, cause="c")
+    with pytest.raises(Tampered, match="begun before"):
+        rig.ledger(Zone.RECEIVER).receive(delivery(), [Job("deliver", "d-1")])
+    assert rig.jobs.counts()["waiting"] == 0
+    with pytest.raises(KeyError):
         rig.ledger().delivery("d-1")
 
 

@@ -156,8 +156,8 @@ def test_receivers_that_race_store_each_delivery_once(rig: Rig) -> None:
     def receive(racer: int) -> int:
         with closing(Database(rig.url)) as database:
             ledger = SqlLedger(database, rig.keys_of(Zone.RECEIVER), rig.time)
-            stored = ledger.version("intake:github")
             together.wait()
+            stored = 0
             for number in sorted(range(EACH), key=lambda number: (number + racer) % EACH):
                 body = f"body {number}".encode()
                 one = Delivery(f"d-{number}", "github", "issues", sha256(body).hexdigest(), body)
@@ -166,7 +166,7 @@ def test_receivers_that_race_store_each_delivery_once(rig: Rig) -> None:
 
     with ThreadPoolExecutor(WRITERS) as pool:
         assert sum(pool.map(receive, range(WRITERS))) == EACH
-    assert len(rig.ledger().read("intake:github")) == EACH
+    assert rig.ledger().streams() == sorted(f"delivery:d-{number}" for number in range(EACH))
     assert rig.jobs.counts()["waiting"] == EACH
     assert_verifies(rig)
 

@@ -237,9 +237,22 @@ def test_an_id_used_twice_is_found() -> None:
 
 def test_a_delivery_received_twice_is_found() -> None:
     twice: list[Fact] = [Received("d-1", "issues", "x"), Received("d-1", "issues", "x")]
-    problem = verify(exported(sealed("intake:github", twice, Zone.RECEIVER))).problem
+    problem = verify(exported(sealed("delivery:d-1", twice, Zone.RECEIVER))).problem
     assert problem is not None
     assert problem.what == "the delivery d-1 was received twice"
+
+
+@pytest.mark.parametrize("stream", ["intake:github", "delivery:d-2"])
+def test_a_delivery_received_in_the_stream_of_something_else_is_found(stream: str) -> None:
+    problem = verify(exported(sealed(stream, [Received("d-1", "issues", "x")], Zone.RECEIVER))).problem
+    assert problem is not None
+    assert problem.what.startswith("the delivery d-1 was received elsewhere")
+
+
+def test_a_delivery_handled_in_the_stream_of_another_is_found() -> None:
+    problem = verify(exported(sealed("delivery:d-2", [Handled("d-1", "ignored", "r")]))).problem
+    assert problem is not None
+    assert problem.what == "the delivery d-1 was handled in the stream of something else"
 
 
 def test_the_first_of_several_unknown_deliveries_is_named() -> None:
@@ -250,8 +263,9 @@ def test_the_first_of_several_unknown_deliveries_is_named() -> None:
 
 
 def test_many_unfinished_things_are_counted_and_a_few_named() -> None:
-    facts: list[Fact] = [Received(f"d-{number}", "issues", "x") for number in range(5)]
-    report = verify(exported(sealed("intake:github", facts, Zone.RECEIVER)))
+    names = [f"d-{number}" for number in range(5)]
+    streams = [sealed(f"delivery:{name}", [Received(name, "issues", "x")], Zone.RECEIVER) for name in names]
+    report = verify(exported([envelope for stream in streams for envelope in stream]))
     assert report.ok
     assert report.warnings == ("5 deliveries not handled: d-0, d-1, d-2, ...",)
 
