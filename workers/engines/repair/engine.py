@@ -99,7 +99,9 @@ class _Job:
         tried = self._hunt(patches, aim, share=SINGLE_SHARE if len(aim.goals) > 1 else 1.0)
         found = self._best(patches, tried, survey, facts)
         if found is None and tried.partial:
-            both = pairs(patches, tried.partial, set(aim.goals), most=self.most // 2, wide=tried.exhausted)
+            both = pairs(
+                patches, tried.partial, set(aim.goals), most=max(0, self.most - self.tried), wide=tried.exhausted
+            )
             together = self._hunt(both, aim, share=1.0)
             found = self._best(both, together, survey, facts)
             tried.exhausted = tried.exhausted and together.exhausted
