@@ -110,6 +110,8 @@ def _shown() -> "Iterator[Callable[[Progress], None] | None]":
 
         def show(progress: "Progress") -> None:
             note = f" ({progress.note})" if progress.note else ""
-            bars.update(bar, description=WORDS[progress.phase] + note, completed=progress.done, total=progress.total or None)
+            bars.update(
+                bar, description=WORDS[progress.phase] + note, completed=progress.done, total=progress.total or None
+            )
 
         yield show

@@ -90,7 +90,8 @@ class _Job:
         if not scores:
             return replace(facts, reason="The failing tests run no code that may be edited.")
         clues = goals.clues(survey, wanted, self.source)
-        patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=self.most)]
+        singles = self.most if len(wanted) == 1 else self.most * 3 // 4  # the rest is for pairs
+        patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=singles)]
         hung = any(failure.hung for failure in failures)
         aim = Aim(tuple(wanted), tuple(survey.passing), (), survey.usual_seconds, hung)
         return self._search(patches, aim, survey, facts)
