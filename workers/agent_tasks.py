@@ -14,6 +14,6 @@ def agent_tasks(app: Celery, zone: AgentZone) -> None:
         zone.runner.run(
             "execute",
             f"{run}/{task}",
-            lambda _renew: Done(zone.executor.execute(run, task)),
+            lambda renew: Done(zone.executor.execute(run, task, renew)),
             lambda reason: zone.executor.bury(run, task, reason),
         )

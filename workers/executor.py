@@ -1,10 +1,11 @@
 """Execute one task of a run in the agent zone: workspace, engine or agent, proof, patch, facts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from bot.domain import facts as f
-from bot.domain.errors import Conflict, JourneymanError
+from bot.domain.errors import Conflict, JourneymanError, LeaseLost, LedgerError, SandboxUnavailable, Unavailable
 from bot.domain.graph import Task
 from bot.domain.run import MAX_ATTEMPTS, Run
 from bot.ports import Artifacts, Job, Ledger, Memo, Sandbox, Time
@@ -13,6 +14,10 @@ from workers.agents.planner import TemplatePlanner
 from workers.models.router import ModelSettings, candidates_from
 from workers.sandbox.workspace import PathRefused
 from workers.solvers import AgentSolver, RepairSolver, Solved, Solver, Unsolved
+
+
+class NotWanted(Exception):
+    """The task was stopped, or is done by somebody else: a way out of any depth, no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +34,11 @@ class Executor:
     seconds: float
     planner: TemplatePlanner = field(default_factory=TemplatePlanner)
 
-    def execute(self, run: str, task: str) -> Sequence[Job]:
+    def execute(self, run: str, task: str, renew: Callable[[], None]) -> Sequence[Job]:
         """Draft the plan (`plan/GENERATION`) or execute a task (`TASK/GENERATION`); returns jobs to send.
 
-        Nothing happens when the run has moved on: the task is done, the run is stopped or begun anew.
+        Nothing happens when the run has moved on: the task is done, the run is stopped or begun anew. The work looks
+        for that every now and then and ends, also when `renew` (the job's lease) raises LeaseLost.
         """
         name, generation = _split(task)
         book = RunBook(self.ledger, self.time, run, cause=f"execute:{task}")
@@ -41,7 +47,7 @@ class Executor:
         if name == "plan":
             self._plan(book)
         else:
-            self._task(book, name, generation)
+            self._task(book, name, generation, renew)
         return book.wished
 
     def bury(self, run: str, task: str, reason: str) -> Sequence[Job]:
@@ -71,18 +77,25 @@ class Executor:
             return
         book.write(f.PlanDrafted(plan))
 
-    def _task(self, book: RunBook, name: str, generation: int) -> None:
+    def _task(self, book: RunBook, name: str, generation: int, renew: Callable[[], None]) -> None:
         run = book.run
         if not _is_open(run, name, generation) or run.source is None or run.planned is None:
             return
         task = run.planned.plan.graph.get(name)
         attempt = run.attempts.get(name, 0) + 1
         if attempt > MAX_ATTEMPTS:
-            crashed = f"the worker died {MAX_ATTEMPTS} times while working on it"
+            crashed = f"it was begun {MAX_ATTEMPTS} times and the worker ended each time before it was done"
             self._end(book, generation, f.TaskFailed(name, attempt - 1, "crashed", crashed))
             return
         book.write(f.TaskStarted(name, attempt))
-        self._end(book, generation, self._solve(book, task, attempt))
+
+        def still_mine() -> None:
+            renew()
+            if not _is_open(book.reload(), name, generation):
+                raise NotWanted
+
+        with suppress(NotWanted):
+            self._end(book, generation, self._solve(book, task, attempt, still_mine))
 
     def _end(self, book: RunBook, generation: int, outcome: f.TaskDone | f.TaskFailed) -> None:
         """Write a task's outcome whatever else happened, unless the task is no longer open."""
@@ -96,18 +109,25 @@ class Executor:
                 continue
         raise Conflict(f"{book.run.id}: lost 20 races in a row")
 
-    def _solve(self, book: RunBook, task: Task, attempt: int) -> f.TaskDone | f.TaskFailed:
+    def _solve(
+        self, book: RunBook, task: Task, attempt: int, still_mine: Callable[[], None]
+    ) -> f.TaskDone | f.TaskFailed:
+        """Solve a task; a failure of ours is an outcome too, unless another attempt or another worker can mend it."""
         assert book.run.source is not None
-        tar = self.artifacts.get(book.run.source.digest)
         try:
-            solved = self._solver(book, task).solve(tar, book.run.intent, task)
+            tar = self.artifacts.get(book.run.source.digest)
+            solved = self._solver(book, task).solve(tar, book.run.intent, task, still_mine)
+            if isinstance(solved, Solved):
+                return f.TaskDone(task.id, attempt, self.artifacts.put(solved.patch), solved.evidence)
         except PathRefused as error:
             solved = Unsolved("source_refused", f"the repository cannot be put into a workspace: {error}")
-        match solved:
-            case Solved(patch, evidence):
-                return f.TaskDone(task.id, attempt, self.artifacts.put(patch), evidence)
-            case Unsolved(code, reason):
-                return f.TaskFailed(task.id, attempt, code, reason[:4000])
+        except (LedgerError, LeaseLost, Unavailable):
+            raise
+        except SandboxUnavailable as error:
+            solved = Unsolved("sandbox", f"no sandbox: {error}")
+        except (JourneymanError, OSError) as error:
+            solved = Unsolved("internal", f"{type(error).__name__}: {error}")
+        return f.TaskFailed(task.id, attempt, solved.code, solved.reason[:4000])
 
     def _solver(self, book: RunBook, task: Task) -> Solver:
         match task.solver:
@@ -115,7 +135,17 @@ class Executor:
                 return RepairSolver(self.sandbox)
             case "agent":
                 scope = f"{book.run.id}/{task.id}/{book.run.generation}"
-                return AgentSolver(self.sandbox, candidates_from(self.models), self.memo, scope, book.record)
+                return AgentSolver(self.sandbox, candidates_from(self.models), self.memo, scope, _recorder(book))
+
+
+def _recorder(book: RunBook) -> Callable[[f.Fact], None]:
+    """Return how a solver writes facts: an agent that starts again is refused the same again, which is said once."""
+
+    def record(fact: f.Fact) -> None:
+        if not (isinstance(fact, f.ToolRefused) and fact in book.run.refused_tools):
+            book.record(fact)
+
+    return record
 
 
 def _is_open(run: Run, name: str, generation: int) -> bool:

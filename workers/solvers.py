@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -12,19 +12,29 @@ from bot.domain.facts import Fact, ModelUsed, ToolRefused
 from bot.domain.graph import Task
 from bot.domain.intent import Intent
 from bot.ports import Limits, Memo, Sandbox
+from bot.services.patch import examine
 from workers.agents.loop import AgentLoop, LoopLimits
 from workers.agents.prompts import system_prompt, task_prompt
 from workers.agents.remember import RememberingTools
 from workers.agents.untrusted import mark_for
 from workers.engines.repair.engine import RepairEngine
 from workers.engines.repair.result import RepairResult
+from workers.engines.repair.source import is_test
 from workers.models.budget import Budget
 from workers.models.gateway import Candidate, Gateway
-from workers.proof import Suite, run_suite
+from workers.proof import Suite, Verdict, compare, run_suite
 from workers.sandbox.intake import diff, load_tree, snapshot
+from workers.sandbox.until import UntilSandbox
 from workers.tools.registry import ToolBox
 
 TOKENS_PER_TASK = 1_000_000
+SELDOM = 2.0
+BEFORE_SHARE = 0.25
+PROOF_LEAST, PROOF_MOST = 0.15, 0.4
+TEST_SETTINGS = frozenset({"pytest.ini", "tox.ini", ".coveragerc"})
+
+StillMine = Callable[[], None]
+"""Returns while the task is this worker's and still wanted; raises otherwise, which ends the work at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +56,23 @@ class Unsolved:
 class Solver(Protocol):
     """Does one task."""
 
-    def solve(self, tar: bytes, intent: Intent, task: Task) -> Solved | Unsolved:
-        """Work on the files of the base commit within the task's seconds."""
+    def solve(self, tar: bytes, intent: Intent, task: Task, still_mine: StillMine) -> Solved | Unsolved:
+        """Work on the files of the base commit within the task's seconds; what `still_mine` raises passes through."""
         ...
+
+
+@dataclass(slots=True)
+class Seldom:
+    """Calls `check` when it is called itself, but at most every two seconds."""
+
+    check: StillMine
+    last: float = field(default_factory=time.monotonic)
+
+    def __call__(self) -> None:
+        """Check, if the last time is long enough ago."""
+        if time.monotonic() - self.last >= SELDOM:
+            self.check()
+            self.last = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +81,14 @@ class RepairSolver:
 
     sandbox: Sandbox
 
-    def solve(self, tar: bytes, intent: Intent, task: Task) -> Solved | Unsolved:
+    def solve(self, tar: bytes, intent: Intent, task: Task, still_mine: StillMine) -> Solved | Unsolved:
         """Find the smallest edit that makes the failing tests pass and breaks no other."""
         with self.sandbox.workspace() as source:
             load_tree(tar, source)
             hint = f"{intent.title}\n{intent.text}"
-            result = RepairEngine(self.sandbox).repair(source, hint=hint, seconds=task.seconds)
+            seldom = Seldom(still_mine)
+            engine = RepairEngine(self.sandbox)
+            result = engine.repair(source, hint=hint, seconds=task.seconds, on_progress=lambda _now: seldom())
         if result.status != "fixed":
             return Unsolved(CODES[result.status], result.reason)
         return Solved(result.patch.encode(), _repair_evidence(result))
@@ -94,29 +120,67 @@ class AgentSolver:
     scope: str
     record: Callable[[Fact], None]
 
-    def solve(self, tar: bytes, intent: Intent, task: Task) -> Solved | Unsolved:
-        """Let the agent work, then run the suite before and after in fresh workspaces and compare."""
+    def solve(self, tar: bytes, intent: Intent, task: Task, still_mine: StillMine) -> Solved | Unsolved:
+        """Run the suite, let the agent work, and run the suite again on a clean copy with the patch.
+
+        All of it shares the task's seconds: the first run takes a quarter at most, and some is kept for the last.
+        """
         begun = time.monotonic()
+        seldom = Seldom(still_mine)
+        before = run_suite(self.sandbox, tar, None, seconds=task.seconds * BEFORE_SHARE, heard=seldom)
+        hopeless = _hopeless(before)
+        if hopeless is not None:
+            return hopeless
+        took = time.monotonic() - begun
+        kept = min(max(2 * took, PROOF_LEAST * task.seconds), PROOF_MOST * task.seconds)
+        patch = self._patch(tar, intent, task, begun + task.seconds - kept, still_mine)
+        if isinstance(patch, Unsolved):
+            return patch
+        left = max(kept / 2, begun + task.seconds - time.monotonic())
+        after = run_suite(self.sandbox, tar, patch, seconds=left, heard=seldom)
+        verdict = compare(before, after)
+        objection = _objection(after, verdict)
+        if objection is not None:
+            return objection
+        return Solved(patch.encode(), _agent_evidence(before, after, verdict, time.monotonic() - begun))
+
+    def _patch(self, tar: bytes, intent: Intent, task: Task, end: float, still_mine: StillMine) -> str | Unsolved:
+        """Let the agent work until `end`; return what it changed."""
+        sandbox = UntilSandbox(self.sandbox, end)
         with self.sandbox.workspace() as workspace:
             load_tree(tar, workspace)
             snapshot(self.sandbox, workspace)
-            result = self._work(workspace, intent, task)
+            result = self._work(sandbox, workspace, intent, task, still_mine)
             if isinstance(result, Unsolved):
                 return result
             try:
                 patch = diff(self.sandbox, workspace)
+                if not patch.strip():
+                    return Unsolved("no_patch", f"the agent changed nothing; it said: {result}")
+                files = examine(patch.encode(), ()).files
             except PatchRefused as error:
                 return Unsolved("patch_refused", str(error))
-        if not patch.strip():
-            return Unsolved("no_patch", f"the agent changed nothing; it said: {result}")
-        return self._prove(tar, patch, task, begun)
+        if all(_is_about_tests(path) for path in files):
+            only = ", ".join(files[:5])
+            return Unsolved("tests_only", f"only tests were changed ({only}), so nothing shows that the fault is gone")
+        return patch
 
-    def _work(self, workspace: Path, intent: Intent, task: Task) -> str | Unsolved:
+    def _work(
+        self, sandbox: UntilSandbox, workspace: Path, intent: Intent, task: Task, still_mine: StillMine
+    ) -> str | Unsolved:
+        seconds = max(0.0, sandbox.end - time.monotonic())
         limits = Limits(wall_seconds=min(120.0, task.seconds), cpu_seconds=task.seconds)
-        tools = RememberingTools(ToolBox(self.sandbox, workspace, limits), self.memo, self.scope)
+        tools = RememberingTools(ToolBox(sandbox, workspace, limits), self.memo, self.scope)
+        seldom, used = Seldom(still_mine), self._used(task.id)
         budget = Budget(TOKENS_PER_TASK)
-        with closing(Gateway(self.candidates, self.memo, self.scope, budget, self._used(task.id))) as gateway:
-            loop = AgentLoop(gateway, tools, LoopLimits(max_seconds=task.seconds), on_refused=self._refused(task.id))
+        with closing(Gateway(self.candidates, self.memo, self.scope, budget, used, before_call=still_mine)) as gateway:
+            loop = AgentLoop(
+                gateway,
+                tools,
+                LoopLimits(max_seconds=seconds),
+                on_event=lambda _event: seldom(),
+                on_refused=self._refused(task.id),
+            )
             prompt = task_prompt(intent, (), mark=mark_for(self.memo, self.scope))
             result = loop.run(prompt, system_prompt())
         return result.summary if result.finished else Unsolved(f"agent_{result.code}", result.summary)
@@ -130,38 +194,47 @@ class AgentSolver:
     def _refused(self, task: str) -> Callable[[str, str], None]:
         return lambda tool, reason: self.record(ToolRefused(task, tool[:100], reason[:1000]))
 
-    def _prove(self, tar: bytes, patch: str, task: Task, begun: float) -> Solved | Unsolved:
-        before = run_suite(self.sandbox, tar, None, seconds=task.seconds)
-        after = run_suite(self.sandbox, tar, patch, seconds=task.seconds)
-        objection = _objection(before, after)
-        if objection is not None:
-            return objection
-        fixed = sorted(before.failed - after.failed)
-        evidence: dict[str, str | int | float] = {
-            "solver": "agent",
-            "test_before": "failed",
-            "test_after": "passed",
-            "command": f"python -m pytest {' '.join(fixed[:3])}".strip(),
-            "failing_before": len(before.failed),
-            "failing_after": len(after.failed),
-            "passing_after": len(after.passed),
-            "seconds": round(time.monotonic() - begun, 1),
-        }
-        return Solved(patch.encode(), evidence)
+
+def _is_about_tests(path: str) -> bool:
+    name = path.rsplit("/", 1)[-1]
+    return name in TEST_SETTINGS or (is_test(path) and name != "setup.py")
 
 
-def _objection(before: Suite, after: Suite) -> Unsolved | None:
-    """Say what speaks against a patch: no failing test passes now, or a passing one no longer does."""
+def _hopeless(before: Suite) -> Unsolved | None:
+    """Say why nothing that an agent does could be proven, before it is paid for."""
+    if before.problem and not before.uncollected:
+        return Unsolved("broken_suite", f"the tests cannot be run as they are: {before.problem}")
+    if not before.red:
+        return Unsolved("nothing_failing", "no test fails, so nothing would show that a patch mends anything")
+    return None
+
+
+def _objection(after: Suite, verdict: Verdict) -> Unsolved | None:
+    """Say what speaks against a patch."""
     if after.problem:
         return Unsolved("broken_suite", f"with the patch the tests cannot be run: {after.problem}")
-    broken = sorted(before.passed - after.passed)
-    if broken:
-        return Unsolved("regression", f"these passed before and do not any more: {', '.join(broken[:5])}")
-    new_red = sorted(after.failed - before.failed)
-    if new_red:
-        return Unsolved("tests_red", f"these fail with the patch: {', '.join(new_red[:5])}")
-    if not before.failed and not before.problem:
-        return Unsolved("nothing_failing", "no test failed before, so nothing shows that the patch mends anything")
-    if before.failed and not before.failed - after.failed:
-        return Unsolved("tests_red", f"still failing: {', '.join(sorted(after.failed)[:5])}")
+    objections = (
+        ("regression", "these passed before and do not any more", verdict.broken),
+        ("tests_red", "these fail with the patch", verdict.new_red),
+        ("tests_gone", "these failed and are not run any more, deleted or skipped", verdict.gone),
+    )
+    for code, words, tests in objections:
+        if tests:
+            return Unsolved(code, f"{words}: {', '.join(tests[:5])}")
+    if not verdict.fixed:
+        return Unsolved("tests_red", f"still failing: {', '.join(verdict.red[:5])}")
     return None
+
+
+def _agent_evidence(before: Suite, after: Suite, verdict: Verdict, seconds: float) -> dict[str, str | int | float]:
+    partly = f"{len(verdict.fixed)} of {len(before.red)} failing tests pass"
+    return {
+        "solver": "agent",
+        "test_before": "failed" if before.failed else "error",
+        "test_after": partly if after.red else "passed",
+        "command": f"python -m pytest {' '.join(verdict.fixed[:3])}".strip(),
+        "failing_before": len(before.red),
+        "failing_after": len(after.red),
+        "passing_after": len(after.passed),
+        "seconds": round(seconds, 1),
+    }

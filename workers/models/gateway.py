@@ -44,7 +44,8 @@ class Gateway:
     """Tries candidates in order. Implements bot.ports.Model; one gateway serves one task of one run.
 
     Answers are kept in `memo` under `scope` and the digest of the question. `on_used` is called before an answer is
-    remembered: a crash in between pays and reports again, so what is reported is what was paid.
+    remembered: a crash in between pays and reports again, so what is reported is what was paid. `before_call` is called
+    before each call that could cost something; what it raises ends the question.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Gateway:
         on_used: OnUsed | None = None,
         *,
         patience: Patience = Patience(),
+        before_call: Callable[[], None] | None = None,
     ) -> None:
         self._candidates = tuple(candidates)
         self._memo = memo
@@ -63,6 +65,7 @@ class Gateway:
         self._budget = budget
         self._on_used = on_used
         self._patience = patience
+        self._before_call = before_call
         self._out: dict[int, CallFailed] = {}
         self._rests_until: dict[int, float] = {}
 
@@ -133,6 +136,8 @@ class Gateway:
     def _once(self, number: int, candidate: Candidate, ask: Ask, seconds: float) -> Answer:
         if seconds <= 0:
             raise CallFailed(f"{candidate.vendor}/{candidate.model}: no time is left", "next")
+        if self._before_call:
+            self._before_call()
         try:
             return candidate.ask(ask, deadline=seconds)
         except CallFailed as failure:
