@@ -102,10 +102,12 @@ class Installation:
     @property
     def url(self) -> str:
         """The receiver's address."""
-        return f"http://{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
 
     def start(self) -> None:
         """Start everything and wait until the receiver is ready; raises Ended or ConfigError, with nothing left."""
+        self._look_at_port()
         if self.log is not None:
             self._output = self.log.open("ab")
         try:
@@ -118,6 +120,14 @@ class Installation:
         except BaseException:
             self.stop()
             raise
+
+    def _look_at_port(self) -> None:
+        """Say at once that the port is taken: else whoever has it would be taken for our receiver."""
+        family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+        try:
+            socket.create_server((self.host, self.port), family=family).close()
+        except OSError as error:
+            raise Ended(f"cannot listen on {self.url}: {error.strerror or error}; try another --port") from None
 
     def _start_valkey(self) -> str:
         self.valkey = Valkey()

@@ -14,8 +14,10 @@ def web(
     """Serve POST /webhooks/github, GET /healthz, /readyz and /metrics.
 
     Needs JOURNEYMAN_GITHUB_WEBHOOK_SECRET; works with SQLite and without Redis. Refuses to start (exit 78) with a
-    credential of another zone. Stops cleanly on SIGTERM.
+    credential of another zone, and (exit 1) where it cannot listen. Says on standard error where it listens. Stops
+    cleanly on SIGTERM.
 
     Example: JOURNEYMAN_GITHUB_WEBHOOK_SECRET=... journeyman web --port 8080
     """
-    serve(receiver(load()), host, port)
+    settings = load()
+    serve(receiver(settings), host, port, log_level=settings.log_level)

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 from flask import Flask, Response, jsonify, request
+from gunicorn.http.errors import ParseException
 from prometheus_client import CONTENT_TYPE_LATEST
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, RequestTimeout
 
 from bot.bootstrap import Receiver
 from bot.domain.errors import JourneymanError
@@ -18,7 +19,6 @@ STATUS = {"accepted": 202, "known": 200, "uninteresting": 200}
 def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
     """Return the WSGI application."""
     app = Flask(__name__, static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = receiver.max_body + 1  # see _body
     metrics = Metrics(receiver.store)
 
     @app.post("/webhooks/github")
@@ -60,6 +60,10 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
         limit = f"the body is larger than {receiver.max_body} bytes (JOURNEYMAN_MAX_BODY_BYTES)"
         return _answer("too large", limit, 413)
 
+    @app.errorhandler(RequestTimeout)
+    def too_slow(_: RequestTimeout) -> tuple[Response, int]:
+        return _answer("too slow", "the request did not come whole in time; send it again", 408)
+
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
         return jsonify(outcome="refused", reason=error.description), error.code or 500
@@ -73,13 +77,21 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
 
 
 def _body(most: int) -> bytes:
-    """Return the body; raises RequestEntityTooLarge, before reading where the length is told.
+    """Return the body; raises RequestEntityTooLarge, before reading where the length is told, and RequestTimeout.
 
-    Werkzeug cuts a chunked body at its limit without a word, so it is given one byte more to see it pass.
+    It is read past werkzeug, which cuts a chunked body at its limit without a word and takes a slow one for a lost one.
     """
-    if (request.content_length or 0) > most:
+    told = request.content_length
+    if (told or 0) > most:
         raise RequestEntityTooLarge
-    body = request.get_data(cache=False)
+    try:
+        body: bytes = request.environ["wsgi.input"].read(most + 1 if told is None else told)
+    except TimeoutError:
+        raise RequestTimeout from None
+    except (OSError, ParseException) as error:
+        raise BadRequest(f"the body cannot be read: {type(error).__name__}") from None
     if len(body) > most:
         raise RequestEntityTooLarge
+    if len(body) < (told or 0):
+        raise BadRequest("the body ended before its length")
     return body
