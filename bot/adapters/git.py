@@ -233,7 +233,17 @@ def _patched(made: Scratch, base_sha: str, patch: bytes) -> str:
     tree = _line(made.git("write-tree"))
     if tree == base_tree:
         raise PatchRefused(f"the patch changes nothing at {base_sha}")
+    _require_plain_files(made, base_tree, tree)
     return tree
+
+
+def _require_plain_files(made: Scratch, base_tree: str, tree: str) -> None:
+    """Refuse what touches a link or a submodule; a patch can do that without naming a mode."""
+    fields = made.git("diff-tree", "-r", "-z", "--raw", "--no-renames", base_tree, tree).split(b"\0")
+    for facts, path in zip(fields[0:-1:2], fields[1::2], strict=True):
+        if {_SUBMODULE, _LINK} & set(facts.decode("ascii").lstrip(":").split()[:2]):
+            name = path.decode(errors="backslashreplace")
+            raise PatchRefused(f"the patch touches {name[:200]!r}, a symbolic link or a submodule")
 
 
 def _signed(author: tuple[str, str], date_epoch: int) -> dict[str, str]:

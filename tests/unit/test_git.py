@@ -304,6 +304,29 @@ def test_a_patch_may_add_remove_and_change_modes(origin: Origin) -> None:
     assert members(GIT.snapshot(origin.remote, sha))["a.txt"].mode == 0o755
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"--- a/link\n+++ b/link\n@@ -1 +1 @@\n-a.txt\n\\ No newline at end of file\n+/etc/passwd\n"
+        b"\\ No newline at end of file\n",
+        b"diff --git a/n b/n\nnew file mode 120000\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+/etc\n"
+        b"\\ No newline at end of file\n",
+        b"diff --git a/link b/n\nrename from link\nrename to n\n",
+        b"diff --git a/n b/n\nnew file mode 160000\n--- /dev/null\n+++ b/n\n@@ -0,0 +1 @@\n+Subproject commit "
+        + b"a" * 40
+        + b"\n",
+    ],
+    ids=["retarget", "make", "move", "submodule"],
+)
+def test_a_patch_may_touch_neither_links_nor_submodules(origin: Origin, text: bytes) -> None:
+    (origin.work / "link").symlink_to("a.txt")
+    base = origin.commit({"a.txt": "one\n"})
+    with pytest.raises(PatchRefused, match=r"touches '(link|n)'"):
+        patch(origin, base, patch=text)
+    with pytest.raises(subprocess.CalledProcessError):
+        origin.head("agent/one")
+
+
 def test_attributes_do_not_touch_what_a_patch_writes(origin: Origin, tmp_path: Path) -> None:
     base = origin.commit({"a.txt": "one\n", ".gitattributes": "*.txt eol=crlf filter=evil merge=evil diff=evil\n"})
     sha, _ = patch(origin, base)
