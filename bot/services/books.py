@@ -121,8 +121,12 @@ class DeliveryBook:
             self._see(fact)
 
     def record(self, *facts: Fact) -> None:
-        """Append facts whatever else happened."""
+        """Append facts whatever else happened, but no second outcome: the first one stands."""
         for _ in range(MAX_RACES):
+            if self.handled is not None:
+                facts = tuple(fact for fact in facts if not isinstance(fact, Handled))
+            if not facts:
+                return None
             try:
                 return self.write(*facts)
             except Conflict:

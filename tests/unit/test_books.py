@@ -157,6 +157,16 @@ def test_two_who_handle_a_delivery_do_not_both_decide(rig: Rig) -> None:
     assert mine.effects == {"k": "failed no"}
 
 
+def test_a_delivery_keeps_its_first_outcome_whoever_records_one_later(rig: Rig) -> None:
+    mine, other = DeliveryBook(rig.ledger(), "d1"), DeliveryBook(rig.ledger(), "d1")
+    first = f.Handled("d1", "answered", "help")
+    other.record(first)
+    mine.record(f.EffectFailed("k", "no"), f.Handled("d1", "failed", "x"))
+    mine.record(f.Handled("d1", "failed", "y"))
+    assert (mine.handled, mine.effects) == (first, {"k": "failed no"})
+    assert [envelope.kind for envelope in rig.ledger().read("delivery:d1")] == ["Handled", "EffectFailed"]
+
+
 def test_a_fact_of_a_run_is_none_of_a_delivery(rig: Rig) -> None:
     with pytest.raises(TypeError, match="does not belong"):
         DeliveryBook(rig.ledger(), "d1").write(f.Stopped("bob"))
