@@ -203,7 +203,7 @@ class Auditor:
         now = self._stream()
         match fact:
             case EffectIntended(key):
-                now.intended.setdefault(key, False)
+                now.intended[key] = False
             case EffectDone(key) | EffectFailed(key):
                 if key not in now.intended:
                     return f"the effect {key} has an outcome but was never intended"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from bot.adapters.keys import FileKeys
 from bot.domain.envelope import Clock, Envelope, Zone
-from bot.domain.facts import Fact, Handled, Received, Woken, encode
+from bot.domain.facts import EffectFailed, EffectIntended, Fact, Handled, Received, Woken, encode
 from bot.services import audit, chain, export
 
 
@@ -260,6 +260,12 @@ def test_the_first_of_several_unknown_deliveries_is_named() -> None:
     problem = verify(exported([envelope for stream in streams for envelope in stream])).problem
     assert problem is not None
     assert (problem.line, problem.what) == (1, "the delivery a was handled but never received")
+
+
+def test_an_effect_tried_again_and_left_so_is_an_open_one() -> None:
+    facts = [EffectIntended("k", "push", "b"), EffectFailed("k", "no"), EffectIntended("k", "push", "b")]
+    report = verify(exported(sealed("run-1", facts)))
+    assert report.warnings == ("1 effects without an outcome: run-1 k",)
 
 
 def test_many_unfinished_things_are_counted_and_a_few_named() -> None:
