@@ -5,7 +5,9 @@ Every setting is a variable `JOURNEYMAN_<NAME>`, or `JOURNEYMAN_<NAME>_FILE` nam
 """
 
 import os
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -18,6 +20,9 @@ PREFIX = "JOURNEYMAN_"
 EX_CONFIG = 78
 """The exit code of a process whose settings cannot work (sysexits.h)."""
 VENDOR_KEYS = {"OPENAI_API_KEY": "openai_api_key", "ANTHROPIC_API_KEY": "anthropic_api_key"}
+
+SERVICE_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+"""What Kubernetes puts into every container for a service, one named `journeyman` included: no settings of ours."""
 
 OWNED: dict[Zone, frozenset[str]] = {
     Zone.RECEIVER: frozenset({"github_webhook_secret", "github_webhook_secret_previous"}),
@@ -102,7 +107,15 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigError(f"{variable(name)}: {first['msg']}") from None
 
 
+def sandbox_python(environ: Mapping[str, str] | None = None) -> str | None:
+    """Return the interpreter to use in the sandbox, None for this one, whatever else is set or cannot work."""
+    key = variable("sandbox_python")
+    source = os.environ if environ is None else environ
+    return load({name: source.get(name, "") for name in (key, f"{key}_FILE")}).sandbox_python or None
+
+
 def _values(environ: Mapping[str, str]) -> dict[str, Any]:
+    _refuse_unknown(environ)
     values: dict[str, Any] = {}
     for name in Settings.model_fields:
         key = variable(name)
@@ -114,6 +127,16 @@ def _values(environ: Mapping[str, str]) -> dict[str, Any]:
         elif plain:
             values[name] = plain
     return values
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = [f"{variable(name)}{form}" for name in Settings.model_fields for form in ("", "_FILE")]
+    for key in sorted(environ):
+        if not key.startswith(PREFIX) or not environ[key] or key in known or SERVICE_LINK.fullmatch(key):
+            continue
+        bare = key.removeprefix(PREFIX)
+        near = bare if bare in known else get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]
+        raise ConfigError(f"{key}: there is no such setting; the nearest is {near} (docs/settings.md lists all)")
 
 
 def _content(key: str, path: str) -> str:

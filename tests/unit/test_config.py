@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from bot.config import OWNED, Settings, ZoneRefused, environment_for, guard, load, variable
+from bot.config import OWNED, Settings, ZoneRefused, environment_for, guard, load, sandbox_python, variable
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
 
@@ -128,6 +128,53 @@ def test_a_name_that_can_be_no_file_is_an_error_like_any_other(tmp_path: Path) -
     for path in ("a\0b", str(tmp_path)):
         with pytest.raises(ConfigError, match=r"^JOURNEYMAN_POLICY_FILE: cannot read"):
             load({"JOURNEYMAN_POLICY_FILE": path})
+
+
+# --- names
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("JOURNEYMAN_TASK_SECOND", "JOURNEYMAN_TASK_SECONDS"),
+        ("JOURNEYMAN_GITHUB_TOKN", "JOURNEYMAN_GITHUB_TOKEN"),
+        ("JOURNEYMAN_GITHUB_TOKN_FILE", "JOURNEYMAN_GITHUB_TOKEN_FILE"),
+        ("JOURNEYMAN_GITHUB_TOKEN_FILES", "JOURNEYMAN_GITHUB_TOKEN_FILE"),
+        ("JOURNEYMAN_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        ("JOURNEYMAN_github_token", "JOURNEYMAN_GITHUB_TOKEN"),
+        ("JOURNEYMAN_POLICY_FILE_FILE", "JOURNEYMAN_POLICY_FILE"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(wrong: str, meant: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{wrong}: there is no such setting; the nearest is {meant} ") as caught:
+        load({wrong: "t0psecret"})
+    assert "t0psecret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "JOURNEYMAN_SERVICE_HOST",
+        "JOURNEYMAN_SERVICE_PORT",
+        "JOURNEYMAN_WEB_SERVICE_PORT_HTTP",
+        "JOURNEYMAN_PORT",
+        "JOURNEYMAN_PORT_8080_TCP",
+        "JOURNEYMAN_WEB_PORT_8080_TCP_ADDR",
+        "MY_JOURNEYMAN_THING",
+        "OPENAI_BASE_URL",
+    ],
+)
+def test_names_of_others_are_left_alone(name: str) -> None:
+    assert load({name: "10.0.0.1"}).model_fields_set == set()
+
+
+def test_an_empty_misspelt_variable_sets_nothing() -> None:
+    assert load({"JOURNEYMAN_TASK_SECOND": ""}).model_fields_set == set()
+
+
+def test_the_interpreter_of_the_sandbox_can_be_asked_for_alone(tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("/opt/python\n")
+    assert sandbox_python({"JOURNEYMAN_SANDBOX_PYTHON": "/opt/python", "JOURNEYMAN_LOG_LEVEL": "loud"}) == "/opt/python"
+    assert sandbox_python({"JOURNEYMAN_SANDBOX_PYTHON_FILE": str(tmp_path / "python")}) == "/opt/python"
+    assert sandbox_python({}) is None
 
 
 def test_no_error_repeats_a_secret() -> None:
