@@ -1,8 +1,6 @@
 """`journeyman demo`."""
 
 import json
-import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,12 +10,15 @@ import typer
 from rich.console import Console
 
 from workers.demo import example
+from workers.demo.source import NotTaken, take
 from workers.demo.story import Plot, Story
 
 
 def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object, progress on standard error.")] = False,
-    repo: Annotated[Path | None, typer.Option(help="A local git repository of Python code; it is copied.")] = None,
+    repo: Annotated[
+        Path | None, typer.Option(help="A local git repository of Python code; its last commit is copied.")
+    ] = None,
     issue: Annotated[str, typer.Option(help="The issue's text; its first line is the title.")] = "",
     model: Annotated[
         Literal["none", "openai", "anthropic"],
@@ -60,16 +61,14 @@ def _plot(repo: Path | None, issue: str, model: Literal["none", "openai", "anthr
         raise typer.BadParameter("say what is wrong, in quotes; the first line is the title", param_hint="--issue")
     if model != "none":
         raise typer.BadParameter("the script fits the example only; leave --repo out", param_hint="--model")
-    if not repo.is_dir():
-        raise typer.BadParameter(f"there is no directory {repo}", param_hint="--repo")
-    probe = ["git", "-C", str(repo), "rev-parse", "--verify", "--quiet", "HEAD^{commit}"]
-    if subprocess.run(probe, capture_output=True, timeout=20, check=False).returncode != 0:
-        raise typer.BadParameter(
-            f"{repo} is no git repository with a commit; run git init and commit", param_hint="--repo"
-        )
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", repo.resolve().name).strip(".-") or "repository"
+    try:
+        taken = take(repo)
+    except NotTaken as error:
+        raise typer.BadParameter(str(error), param_hint="--repo") from None
+    for note in taken.notes:
+        typer.echo(f"note: {note}", err=True)
     title, _, _ = issue.strip().partition("\n")
-    return Plot(name[:80], repo.resolve(), title[:200], issue, model, seconds)
+    return Plot(taken.name, taken.path, title[:200], issue, model, seconds)
 
 
 def _stay(story: Story, screen: Console) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.config import sandbox_python
 from bot.domain.errors import SandboxUnavailable
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def repair(path: Root, test: Nodes = None, seconds: Seconds = 120.0, as_json: As
 
     Example: journeyman repair ./shop --test tests/test_cart.py::test_total | git apply
 
+    The code runs in a sandbox with JOURNEYMAN_SANDBOX_PYTHON, or with the interpreter that runs this.
+
     Exit codes: 0 a patch was found, 2 PATH cannot be used, 3 no patch (standard error says why), 4 no sandbox.
     """
     _check_path(path)
@@ -46,7 +49,7 @@ def repair(path: Root, test: Nodes = None, seconds: Seconds = 120.0, as_json: As
     from workers.sandbox.bubblewrap import BubblewrapSandbox
 
     try:
-        sandbox = BubblewrapSandbox()
+        sandbox = BubblewrapSandbox(python=sandbox_python())
         sandbox.check()
         with _shown() as show:
             result = RepairEngine(sandbox).repair(path, tests=test or (), seconds=seconds, on_progress=show)

@@ -17,7 +17,7 @@ from typing import Any, Self
 import requests
 
 from bot.bootstrap import Store, open_store
-from bot.config import load
+from bot.config import load, sandbox_python
 from bot.devforge.server import DevForge, Source
 from bot.domain.envelope import Zone
 from bot.domain.errors import JourneymanError
@@ -67,7 +67,7 @@ class Stage:
 
     def _start(self) -> None:
         home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="journeyman-demo-")))
-        sandbox = BubblewrapSandbox()
+        sandbox = BubblewrapSandbox(python=sandbox_python())
         sandbox.check()
         self.forge = self._stack.enter_context(DevForge(home / "forge", runner=sandboxed(sandbox)))
         self.tokens = {who: self.forge.add_user(who) for who in (REQUESTER, APPROVER, STRANGER)}
@@ -86,6 +86,7 @@ class Stage:
         slack_token = "xoxb-" + secrets.token_hex(12)
         return {
             **kept,
+            "JOURNEYMAN_SANDBOX_PYTHON": sandbox_python() or "",
             "JOURNEYMAN_DATA_DIR": str(home / "data"),
             "JOURNEYMAN_GITHUB_URL": self.forge.api_url,
             "JOURNEYMAN_GITHUB_TOKEN": self.tokens[BOT],

@@ -1,0 +1,135 @@
+"""What the demonstration takes of a repository of one's own, and with which interpreter it is run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+from bot.domain.errors import SandboxUnavailable
+from workers.demo.source import NotTaken, take
+from workers.sandbox.bubblewrap import BubblewrapSandbox
+
+WHO = ["-c", "user.name=Maria", "-c", "user.email=maria@example.org", "-c", "protocol.file.allow=always"]
+NEEDED = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "coverage", "pygments")
+
+
+def git(place: Path, *words: str) -> str:
+    done = subprocess.run(["git", *WHO, *words], cwd=place, check=True, timeout=30, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def repository(place: Path, files: dict[str, str], branch: str = "trunk") -> Path:
+    place.mkdir()
+    for name, text in files.items():
+        (place / name).write_text(text)
+    git(place, "init", "-q", "-b", branch)
+    git(place, "add", ".")
+    git(place, "commit", "-q", "-m", "Begin")
+    return place
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return repository(tmp_path / "my shop", {"a.py": "A = 1\n"})
+
+
+def test_a_clean_repository_is_taken_as_it_is(shop: Path) -> None:
+    taken = take(shop)
+    assert (taken.name, taken.path, taken.branch, taken.notes) == ("my-shop", shop, "trunk", ())
+
+
+def test_what_is_not_committed_is_named(shop: Path) -> None:
+    (shop / "a.py").write_text("A = 2\n")
+    assert take(shop).notes == ("1 uncommitted change is not included: the last commit is taken",)
+    (shop / "b.py").write_text("")
+    assert take(shop).notes == ("2 uncommitted changes are not included: the last commit is taken",)
+
+
+def test_a_bare_repository_is_taken_under_its_plain_name(shop: Path, tmp_path: Path) -> None:
+    git(tmp_path, "clone", "-q", "--bare", str(shop), "bare.git")
+    taken = take(tmp_path / "bare.git")
+    assert (taken.name, taken.branch, taken.notes) == ("bare", "trunk", ())
+
+
+def test_a_commit_without_a_branch_becomes_main(shop: Path) -> None:
+    git(shop, "checkout", "-q", "--detach")
+    taken = take(shop)
+    assert (taken.branch, taken.notes) == ("main", ("no branch is checked out; the present commit is taken as main",))
+
+
+def test_submodules_are_named(shop: Path, tmp_path: Path) -> None:
+    other = repository(tmp_path / "other", {"b.py": ""})
+    git(shop, "submodule", "--quiet", "add", str(other), "vendor/other")
+    git(shop, "commit", "-q", "-m", "Lean on another")
+    assert take(shop).notes == ("submodules are not included: vendor/other",)
+
+
+def test_what_cannot_be_taken_says_why(shop: Path, tmp_path: Path) -> None:
+    (shop / "inside").mkdir()
+    (tmp_path / "empty").mkdir()
+    git(tmp_path, "clone", "-q", "--depth=1", f"file://{shop}", "shallow")
+    for path, words in (
+        (tmp_path / "nowhere", "there is no directory"),
+        (tmp_path / "empty", "is no git repository with a commit"),
+        (shop / "inside", f"is a part of the repository {shop}; name that one"),
+        (tmp_path / "shallow", "is a shallow clone; run git fetch --unshallow there"),
+    ):
+        with pytest.raises(NotTaken, match=words):
+            take(path)
+
+
+# --- another interpreter
+CALC = {
+    "calc.py": "import only_here\n\n\ndef add(a, b):\n    return a - b\n",
+    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add(2, 3) == 5\n",
+}
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another interpreter: it has what the sandbox needs, and one module that this one has not."""
+    home = tmp_path_factory.mktemp("other") / "env"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True, timeout=60)
+    ours, theirs = Path(sysconfig.get_path("purelib")), next(home.glob("lib/python*/site-packages"))
+    for name in NEEDED:
+        if not (ours / name).is_dir():
+            pytest.skip(f"{name} is no package in {ours}")
+        shutil.copytree(ours / name, theirs / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ours / "py.py", theirs)
+    (theirs / "only_here.py").write_text("")
+    try:
+        BubblewrapSandbox(python=str(home / "bin/python")).check()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+    return home / "bin/python"
+
+
+def run(words: list[str], python: Path | None) -> "subprocess.CompletedProcess[str]":
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEYMAN_")}
+    if python is not None:
+        environ["JOURNEYMAN_SANDBOX_PYTHON"] = str(python)
+    argv = [sys.executable, "-m", "bot.cli", *words]
+    return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=170, check=False)
+
+
+def test_repair_uses_the_interpreter_that_is_set(python: Path, tmp_path: Path) -> None:
+    calc = repository(tmp_path / "calc", CALC)
+    assert run(["repair", str(calc)], None).returncode == 3
+    done = run(["repair", str(calc)], python)
+    assert done.returncode == 0, done.stderr
+    assert "+    return a + b" in done.stdout
+
+
+def test_the_demo_uses_the_interpreter_that_is_set(python: Path, tmp_path: Path) -> None:
+    calc = repository(tmp_path / "calc", CALC)
+    (calc / "draft.txt").write_text("not yet\n")
+    done = run(["demo", "--json", "--repo", str(calc), "--issue", "add() subtracts", "--seconds", "100"], python)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["landed_as_approved"] is True
+    assert "note: 1 uncommitted change is not included: the last commit is taken" in done.stderr
+    assert git(calc, "status", "--porcelain") == "?? draft.txt"
