@@ -90,12 +90,18 @@ class Ledger(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on one job for now; `fence` grows with every claim."""
+    """The right to work on one job for now; `fence` grows with every claim.
+
+    `silent` counts the claims in a row, this one too, of which nobody reported an end. `dying` is why the job died: its
+    end is still to be recorded, and nothing else may be done.
+    """
 
     name: str
     key: str
     fence: int
     attempt: int
+    silent: int = 1
+    dying: str | None = None
 
 
 class Jobs(Protocol):
@@ -116,8 +122,15 @@ class Jobs(Protocol):
         """
         ...
 
-    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int) -> bool:
-        """Record a failed attempt; the job is due again at `retry_at`, or dead after that many attempts (True)."""
+    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int, ours: bool = True) -> bool:
+        """Record a failed attempt; the job is due again at `retry_at`, or dies (True): say `buried` then.
+
+        It dies after so many failures of ours; one of the outside world (not `ours`) counts all attempts instead.
+        """
+        ...
+
+    def buried(self, lease: Lease) -> None:
+        """End a dying job, whose end is recorded; until then its lease can be taken over to do that."""
         ...
 
     def wish(self, jobs: Sequence[Job]) -> None:

@@ -1,7 +1,10 @@
 """The durable jobs in SQL. Every change is one compare-and-set statement, so any number of processes may race.
 
 States: `waiting` (due at `due`), `leased` (until `until`; `again` when it was wished for meanwhile), `done`, `dead`.
-Rows of done jobs stay, so that the fence of a job never repeats.
+Rows of done jobs stay, so that the fence of a job never repeats. A leased job that is `dying` is only to be buried.
+
+Since the last good end: `attempts` counts claims, `failures` those that failed through us, `silent` the last claims in
+a row of which nobody reported an end.
 """
 
 from collections.abc import Sequence
@@ -21,6 +24,11 @@ def column_text(text: str) -> str:
     return clean(text).replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+_UNTRIED = {"attempts": 0, "failures": 0, "silent": 0, "dying": 0}
+BURIAL = 60.0
+"""Seconds to record the end of a job that died, before somebody else does."""
+
+
 def wish_in(connection: Connection, wished: Sequence[Job], now: float) -> None:
     """Add jobs within a transaction that is open already.
 
@@ -38,7 +46,7 @@ def wish_in(connection: Connection, wished: Sequence[Job], now: float) -> None:
 
 def _wish(connection: Connection, name: str, key: str, due: float) -> Any:
     fresh = insert(connection, jobs).values(
-        name=name, key=key, state="waiting", due=due, fence=0, attempts=0, reason=""
+        name=name, key=key, state="waiting", due=due, fence=0, reason="", **_UNTRIED
     )
     over = jobs.c.state.in_(("done", "dead"))
     leased = jobs.c.state == "leased"
@@ -51,7 +59,7 @@ def _wish(connection: Connection, name: str, key: str, due: float) -> Any:
             "due": case((or_(over, sooner), due), else_=jobs.c.due),
             "sent": case((or_(over, sooner), null()), else_=jobs.c.sent),
             "again": case((later, due), else_=jobs.c.again),
-            "attempts": case((over, 0), else_=jobs.c.attempts),
+            **{name: case((over, 0), else_=jobs.c[name]) for name in _UNTRIED},
         },
         # A wish for a job that waits already writes nothing, so it takes no lock that others wait for.
         where=or_(over, sooner, later),
@@ -69,7 +77,7 @@ class SqlJobs:
         """Take a due, unleased job for `seconds`, counting the attempt first; None when there is nothing to take.
 
         The job of a worker that died is taken over when its lease has run out. Nobody called `fail` for it, so look at
-        `Lease.attempt` and call `fail` at once when it is past the limit.
+        `Lease.silent` and call `fail` at once when it is past the limit; and at `Lease.dying`.
         """
         now = self._time.now()
         key = column_text(key)
@@ -81,13 +89,16 @@ class SqlJobs:
                 until=now + seconds,
                 fence=jobs.c.fence + 1,
                 attempts=jobs.c.attempts + 1,
+                silent=jobs.c.silent + 1,
                 sent=None,
                 again=case((jobs.c.again > now, jobs.c.again), else_=null()),  # this claim serves the wishes till now
             )
-            .returning(jobs.c.fence, jobs.c.attempts)
+            .returning(jobs.c.fence, jobs.c.attempts, jobs.c.silent, jobs.c.dying, jobs.c.reason)
         )
         row = self._database.write(lambda connection: connection.execute(statement).one_or_none())
-        return None if row is None else Lease(name, key, row.fence, row.attempts)
+        if row is None:
+            return None
+        return Lease(name, key, row.fence, row.attempts, row.silent, row.reason if row.dying else None)
 
     def renew(self, lease: Lease, *, seconds: float) -> None:
         """Prolong a lease by compare-and-set; raises LeaseLost when somebody else has the job, or it has ended."""
@@ -113,36 +124,60 @@ class SqlJobs:
                 until=None,
                 again=None,
                 sent=None,
-                attempts=0,
                 reason="",
+                **_UNTRIED,
             )
         )
         self._database.write(lambda connection: connection.execute(statement))
 
-    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int) -> bool:
-        """Record a failed attempt; the job is due again at `retry_at`, or dead after that many attempts (True).
+    def fail(self, lease: Lease, reason: str, *, retry_at: float, dead_after: int, ours: bool = True) -> bool:
+        """Record a failed attempt; the job is due again at `retry_at`, or dies (True): say `buried` then.
 
-        A wish made meanwhile waits for the retry; it saves a job from death, with its attempts at zero, as a wish
-        for a dead job would. A lost lease is ignored (False).
+        It dies after `dead_after` failures of ours; one of the outside world (not `ours`) counts all attempts instead.
+        A wish made meanwhile waits for the retry and saves no job from death: most are the job's own. A lost lease is
+        ignored (False).
         """
-        spent = jobs.c.attempts >= dead_after
-        wished = jobs.c.again.is_not(None)
+        failures = jobs.c.failures + int(ours)
+        spent = (failures if ours else jobs.c.attempts) >= dead_after
         statement = (
             update(jobs)
             .where(_held(lease))
             .values(
-                state=case((and_(spent, ~wished), "dead"), else_="waiting"),
-                attempts=case((and_(spent, wished), 0), else_=jobs.c.attempts),
+                state=case((spent, "leased"), else_="waiting"),
                 due=retry_at,
-                until=None,
+                until=case((spent, self._time.now() + BURIAL), else_=null()),
                 again=None,
                 sent=None,
                 reason=column_text(reason)[:2000],
+                failures=failures,
+                silent=0,
+                dying=case((spent, 1), else_=0),
             )
-            .returning(jobs.c.state)
+            .returning(jobs.c.dying)
         )
-        state = self._database.write(lambda connection: connection.execute(statement).scalar_one_or_none())
-        return state == "dead"
+        return bool(self._database.write(lambda connection: connection.execute(statement).scalar_one_or_none()))
+
+    def buried(self, lease: Lease) -> None:
+        """End a dying job, whose end is recorded. It begins anew when it was wished for meanwhile, as a dead one would.
+
+        A lost lease is ignored.
+        """
+        wished = jobs.c.again.is_not(None)
+        values = {name: case((wished, 0), else_=jobs.c[name]) for name in _UNTRIED if name != "dying"}
+        statement = (
+            update(jobs)
+            .where(_held(lease), jobs.c.dying == 1)
+            .values(
+                state=case((wished, "waiting"), else_="dead"),
+                due=func.coalesce(jobs.c.again, jobs.c.due),
+                until=None,
+                again=None,
+                sent=None,
+                dying=0,
+                **values,
+            )
+        )
+        self._database.write(lambda connection: connection.execute(statement))
 
     def wish(self, jobs: Sequence[Job]) -> None:
         """Add jobs outside any append; the rules are those of `wish_in`."""

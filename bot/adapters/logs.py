@@ -11,7 +11,10 @@ HIDDEN = "[secret]"
 
 
 def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., None]:
-    """Return `log(event, **fields)` for a zone; `level` is debug, info, warning or error."""
+    """Return `log(event, *, level="info", **fields)` for a zone; levels are debug, info, warning and error.
+
+    What is below the zone's own `level` is left out.
+    """
     bound = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
         processors=[
@@ -24,8 +27,8 @@ def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., Non
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
     ).bind(zone=zone)
 
-    def log(event: str, **fields: object) -> None:
-        bound.info(event, **fields)
+    def log(event: str, *, level: str = "info", **fields: object) -> None:
+        bound.log(LEVELS[level], event, **fields)
 
     return log
 

@@ -106,6 +106,9 @@ jobs = Table(
     Column("again", Double),
     Column("fence", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("silent", Integer, nullable=False),
+    Column("dying", Integer, nullable=False),
     Column("reason", Text, nullable=False),
     Index("jobs_due", "state", "due"),
 )

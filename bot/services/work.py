@@ -9,6 +9,7 @@ from bot.ports import Job, Jobs, Lease, Queue, Time
 
 DEAD_AFTER = 5
 PATIENT_DEAD_AFTER = 500
+HASTY_RACES = 20
 LONGEST_WAIT = 300.0
 LONGEST_RETRY_AFTER = 7200.0
 
@@ -40,65 +41,91 @@ class Runner:
     ) -> None:
         """Claim the job and do `work(renew)`; nothing happens when there is nothing to claim.
 
-        An error of the outside world (Unavailable, Conflict) is tried again with growing pauses; any other is tried
-        5 times and then handed to `buried(reason)`, which records the end and returns jobs to send. Never raises
-        for what the work does.
+        An error of the outside world (Unavailable, with growing pauses, or Conflict, at once) is tried again up to 500
+        times; any other 5 times, and a job that kills its worker 5 times in a row. Then it is handed to
+        `buried(reason)`, which records the end and returns jobs to send; it is told again until it has done so, even
+        by another worker. Never raises for what the work does.
         """
         lease = self.jobs.claim(name, key, seconds=self.seconds)
         if lease is None:
             return
-        if lease.attempt > PATIENT_DEAD_AFTER:
+        if lease.dying is not None:
+            self._bury(lease, lease.dying, buried)
+            return
+        if lease.silent > DEAD_AFTER:
             # Nobody called `fail` for a worker that the job itself killed, so it would be taken over for ever.
-            self._failed(lease, f"{lease.attempt} attempts brought nothing", None, PATIENT_DEAD_AFTER, buried)
+            self._failed(lease, f"its worker vanished {DEAD_AFTER} times in a row", _Failure(0.0, 1), buried)
             return
         try:
             with _Heartbeat(self, lease):
                 done = work(lambda: self.jobs.renew(lease, seconds=self.seconds))
         except LeaseLost as error:
-            self.log("lease lost", job=name, key=key, error=str(error))
+            self.log("lease lost", level="warning", job=name, key=key, error=str(error))
         except Conflict as error:
-            self.log("conflict", job=name, key=key, error=str(error))
-            self._again(lease, 0.05)
+            self.log("conflict", level="warning", job=name, key=key, error=str(error))
+            self._raced(lease, str(error), buried)
         except Unavailable as error:
-            self.log("unavailable", job=name, key=key, error=str(error), retry_after=error.retry_after)
-            self._failed(lease, str(error), error.retry_after, PATIENT_DEAD_AFTER, buried)
+            wait = error.retry_after
+            self.log("unavailable", level="warning", job=name, key=key, error=str(error), retry_after=wait)
+            pause = _pause(lease) if wait is None else min(max(wait, 0.0), LONGEST_RETRY_AFTER)
+            self._failed(lease, str(error), _Failure(pause, PATIENT_DEAD_AFTER, ours=False), buried)
         except JourneymanError as error:
-            self.log("failed", job=name, key=key, error=f"{type(error).__name__}: {error}")
-            self._failed(lease, str(error), None, DEAD_AFTER, buried)
+            self.log("failed", level="warning", job=name, key=key, error=f"{type(error).__name__}: {error}")
+            self._failed(lease, str(error), _Failure(_pause(lease), DEAD_AFTER), buried)
         except Exception as error:  # noqa: BLE001 - the border: a bug must not take the worker down or lose the job
-            self.log("crashed", job=name, key=key, error=f"{type(error).__name__}: {error}", exc_info=True)
-            self._failed(lease, f"{type(error).__name__}: {error}", None, DEAD_AFTER, buried)
+            reason = f"{type(error).__name__}: {error}"
+            self.log("crashed", level="error", job=name, key=key, error=reason, exc_info=True)
+            self._failed(lease, reason, _Failure(_pause(lease), DEAD_AFTER), buried)
         else:
             self.jobs.finish(lease, again=done.again)
             self.queue.send(done.jobs)
 
-    def _again(self, lease: Lease, seconds: float) -> None:
-        self.jobs.finish(lease, again=self.time.now() + seconds)
-        self.queue.send([Job(lease.name, lease.key)])  # type: ignore[arg-type]
+    def _raced(self, lease: Lease, reason: str, buried: Callable[[str], Sequence[Job]]) -> None:
+        """Look again at once: somebody else moved on. Races that never end are slowed down, and counted."""
+        hasty = lease.attempt <= HASTY_RACES
+        if not self._failed(lease, reason, _Failure(0.0 if hasty else 1.0, PATIENT_DEAD_AFTER, ours=False), buried):
+            self.queue.send([_job(lease)] if hasty else [])
 
-    def _failed(
-        self,
-        lease: Lease,
-        reason: str,
-        retry_after: float | None,
-        dead_after: int,
-        buried: Callable[[str], Sequence[Job]],
-    ) -> None:
-        pause = 2.0 ** min(lease.attempt, 6)
-        if retry_after is not None:
-            pause = min(max(retry_after, 0.0), LONGEST_RETRY_AFTER)
-        if self.jobs.fail(lease, reason[:1000], retry_at=self.time.now() + pause, dead_after=dead_after):
-            self.log("dead", job=lease.name, key=lease.key, reason=reason)
+    def _failed(self, lease: Lease, reason: str, failure: "_Failure", buried: Callable[[str], Sequence[Job]]) -> bool:
+        """Record a failure, and the end of the job when it was the last one that it is given (True)."""
+        retry_at = self.time.now() + failure.pause
+        dead = self.jobs.fail(lease, reason[:1000], retry_at=retry_at, dead_after=failure.dead_after, ours=failure.ours)
+        if dead:
+            self.log("dead", level="error", job=lease.name, key=lease.key, reason=reason)
             self._bury(lease, reason, buried)
+        return dead
 
     def _bury(self, lease: Lease, reason: str, buried: Callable[[str], Sequence[Job]]) -> None:
-        """Record the end of a dead job; where even that fails, the job lives again later, so that it is not lost."""
+        """Record the end of a dying job; where that fails, it stays dying, and somebody does so later."""
         try:
-            self.queue.send(buried(reason))
+            follow = buried(reason)
         except Exception as error:  # noqa: BLE001 - the border, as above
-            self.log("not buried", job=lease.name, key=lease.key, error=f"{type(error).__name__}: {error}")
-            job = Job(lease.name, lease.key, due=self.time.now() + LONGEST_WAIT)  # type: ignore[arg-type]
-            self.jobs.wish([job])
+            said = f"{type(error).__name__}: {error}"
+            self.log("not buried", level="error", job=lease.name, key=lease.key, error=said, exc_info=True)
+            try:
+                self.jobs.renew(lease, seconds=LONGEST_WAIT)
+            except JourneymanError as lost:
+                self.log("not buried", level="error", job=lease.name, key=lease.key, error=str(lost))
+            return
+        self.jobs.buried(lease)
+        self.queue.send(follow)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How a failure is to be taken: the pause before the next attempt, and how many there may be."""
+
+    pause: float
+    dead_after: int
+    ours: bool = True
+
+
+def _pause(lease: Lease) -> float:
+    return float(2.0 ** min(lease.attempt, 6))
+
+
+def _job(lease: Lease) -> Job:
+    return Job(lease.name, lease.key)  # type: ignore[arg-type]
 
 
 class _Heartbeat:
@@ -122,7 +149,7 @@ class _Heartbeat:
             except LeaseLost:
                 return
             except JourneymanError as error:
-                self._runner.log("heartbeat failed", key=self._lease.key, error=str(error))
+                self._runner.log("heartbeat failed", level="warning", key=self._lease.key, error=str(error))
 
 
 def sweep(jobs: Jobs, queue: Queue, *, resend_after: float, limit: int = 200) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.adapters.database import Database
-from bot.adapters.jobs_sql import SqlJobs
+from bot.adapters.jobs_sql import BURIAL, SqlJobs
 from bot.domain.errors import LeaseLost
 from bot.ports import Job, Lease
 from tests.contract.ledger_rig import BACKENDS, Rig, installation
@@ -137,26 +137,72 @@ def test_attempts_are_counted_before_the_work_and_the_job_dies_after_the_last(ri
         assert (lease.attempt, lease.fence) == (attempt, attempt)
         assert rig.jobs.fail(lease, "boom \0 \ud800", retry_at=rig.time.wall, dead_after=3) is dead
     assert claim(rig) is None
+    rig.jobs.buried(lease)
+    assert claim(rig) is None
     assert due(rig) == []
     assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 1}
 
 
 def test_a_wish_revives_a_dead_job(rig: Rig) -> None:
     rig.jobs.wish([ONE])
-    assert rig.jobs.fail(claimed(rig), "boom", retry_at=rig.time.wall, dead_after=1)
+    lease = claimed(rig)
+    assert rig.jobs.fail(lease, "boom", retry_at=rig.time.wall, dead_after=1)
+    rig.jobs.buried(lease)
     rig.jobs.wish([ONE])
     assert due(rig) == ["run-1"]
     assert claimed(rig) == Lease("advance", "run-1", fence=2, attempt=1)
 
 
-def test_a_wish_during_the_last_attempt_saves_the_job(rig: Rig) -> None:
+def test_a_wish_during_the_last_attempt_does_not_save_the_job(rig: Rig) -> None:
     rig.jobs.wish([ONE])
     lease = claimed(rig)
     rig.jobs.wish([ONE])
-    assert not rig.jobs.fail(lease, "boom", retry_at=rig.time.wall + 5, dead_after=1)
-    assert claim(rig) is None
+    assert rig.jobs.fail(lease, "boom", retry_at=rig.time.wall + 5, dead_after=1)
+    rig.jobs.buried(lease)
     rig.time.wall += 5
-    assert claimed(rig).attempt == 1
+    assert claim(rig) is None
+    assert rig.jobs.counts()["dead"] == 1
+
+
+def test_a_wish_for_a_dying_job_begins_it_anew_once_it_is_buried(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    lease = claimed(rig)
+    assert rig.jobs.fail(lease, "boom", retry_at=rig.time.wall, dead_after=1)
+    rig.jobs.wish([ONE])
+    assert claim(rig) is None
+    rig.jobs.buried(lease)
+    assert claimed(rig) == Lease("advance", "run-1", fence=2, attempt=1)
+
+
+def test_a_dying_job_is_taken_over_to_be_buried_by_one(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    old = claimed(rig)
+    assert rig.jobs.fail(old, "boom", retry_at=rig.time.wall, dead_after=1)
+    rig.time.wall += BURIAL
+    assert due(rig) == ["run-1"]
+    new = claimed(rig)
+    assert (new.fence, new.dying) == (2, "boom")
+    rig.jobs.buried(old)
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 1, "dead": 0}
+    rig.jobs.buried(new)
+    assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 1}
+
+
+def test_only_what_dies_is_buried(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    rig.jobs.buried(claimed(rig))
+    assert rig.jobs.counts()["leased"] == 1
+
+
+def test_failures_of_ours_are_counted_apart_and_claims_without_a_word_in_a_row(rig: Rig) -> None:
+    rig.jobs.wish([ONE])
+    now = rig.time.wall
+    for _ in range(3):
+        assert not rig.jobs.fail(claimed(rig), "away", retry_at=now, dead_after=9, ours=False)
+    assert not rig.jobs.fail(claimed(rig), "boom", retry_at=now, dead_after=2)
+    for silent in (1, 2):
+        assert claimed(rig, seconds=0).silent == silent
+    assert rig.jobs.fail(claimed(rig), "boom", retry_at=now, dead_after=2)
 
 
 def test_success_resets_the_attempts(rig: Rig) -> None:

@@ -8,11 +8,20 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from bot.adapters.jobs_sql import SqlJobs
+from bot.adapters.jobs_sql import BURIAL, SqlJobs
 from bot.adapters.schema import jobs as table
 from bot.domain.errors import Conflict, Denied, LeaseLost, LedgerError, Unavailable
 from bot.ports import Job, Lease
-from bot.services.work import DEAD_AFTER, LONGEST_RETRY_AFTER, LONGEST_WAIT, PATIENT_DEAD_AFTER, Done, Runner, sweep
+from bot.services.work import (
+    DEAD_AFTER,
+    HASTY_RACES,
+    LONGEST_RETRY_AFTER,
+    LONGEST_WAIT,
+    PATIENT_DEAD_AFTER,
+    Done,
+    Runner,
+    sweep,
+)
 from tests.contract.ledger_rig import Rig, installation
 
 NEXT = Job("execute", "run-1/repair/1")
@@ -168,11 +177,21 @@ def test_an_outage_ends_some_day(bench: Bench) -> None:
 def test_who_lost_a_race_looks_again_at_once(bench: Bench) -> None:
     for _ in range(DEAD_AFTER + 3):
         bench.fail(Conflict("somebody else"))
-        assert bench.pause == pytest.approx(0.05)
-        bench.rig.time.wall += 1
-    assert (bench.row().state, bench.row().attempts) == ("waiting", 0)
+        assert bench.pause == 0
     assert bench.queue.sent == [Job("advance", "run-1")] * (DEAD_AFTER + 3)
     assert bench.buried == []
+    bench.run(nothing)
+    assert bench.row().state == "done"
+
+
+def test_races_that_never_end_are_slowed_down_and_end(bench: Bench) -> None:
+    attempted(bench.rig, HASTY_RACES)
+    bench.fail(Conflict("somebody else"))
+    assert (bench.pause, bench.queue.sent) == (1, [])
+    attempted(bench.rig, PATIENT_DEAD_AFTER - 1)
+    bench.rig.time.wall += 1
+    bench.fail(Conflict("somebody else"))
+    assert (bench.row().state, bench.buried) == ("dead", ["somebody else"])
 
 
 # --- ends
@@ -205,24 +224,95 @@ def test_an_end_that_cannot_be_recorded_is_recorded_later(bench: Bench) -> None:
         bench.rig.time.wall += 64
     bench.rig.time.wall -= 64
     assert bench.log[-2:] == ["dead", "not buried"]
-    assert (bench.row().state, bench.pause) == ("waiting", LONGEST_WAIT)
-    for _ in range(DEAD_AFTER):
-        bench.rig.time.wall += LONGEST_WAIT
-        bench.fail(ZeroDivisionError("bug"))
-    assert bench.buried == ["ZeroDivisionError: bug"]
+    for _ in range(2):
+        bench.rig.time.wall += LONGEST_WAIT - 1
+        bench.run(lambda _renew: pytest.fail("it was worked on"))
+        assert bench.buried == []
+        bench.rig.time.wall += 1
+        bench.runner.run("advance", "run-1", work, broken)
+    bench.rig.time.wall += LONGEST_WAIT
+    bench.run(lambda _renew: pytest.fail("it was worked on"))
+    assert bench.buried == ["ZeroDivisionError: "]
+    assert bench.row().state == "dead"
 
 
 def attempted(rig: Rig, times: int) -> None:
-    """Pretend that the job was claimed so often and that nobody said how it ended."""
+    """Pretend that the job was claimed so often."""
     rig.database.write(lambda connection: connection.execute(update(table).values(attempts=times)))
 
 
+def killed(bench: Bench) -> None:
+    """Claim the job and never say a word again."""
+    assert bench.jobs.claim("advance", "run-1", seconds=1) is not None
+    bench.rig.time.wall += 1
+
+
 def test_a_job_that_kills_its_workers_is_not_taken_over_for_ever(bench: Bench) -> None:
-    attempted(bench.rig, PATIENT_DEAD_AFTER)
+    for _ in range(DEAD_AFTER):
+        killed(bench)
     bench.run(lambda _renew: pytest.fail("it was worked on"))
     assert bench.row().state == "dead"
-    assert bench.buried == [f"{PATIENT_DEAD_AFTER + 1} attempts brought nothing"]
+    assert bench.buried == [f"its worker vanished {DEAD_AFTER} times in a row"]
     assert bench.queue.sent == [NEXT]
+
+
+def test_workers_that_vanish_now_and_then_do_not_kill_the_job(bench: Bench) -> None:
+    for _ in range(3):
+        for _ in range(DEAD_AFTER - 1):
+            killed(bench)
+        bench.fail(Unavailable("gone", 0.0))
+    assert (bench.row().state, bench.buried) == ("waiting", [])
+
+
+def test_outages_do_not_use_up_the_patience_with_our_own_failures(bench: Bench) -> None:
+    for _ in range(DEAD_AFTER * 2):
+        bench.fail(Unavailable("gone", 0.0))
+    for attempt in range(DEAD_AFTER):
+        assert (bench.buried, bench.row().failures) == ([], attempt)
+        bench.fail(Denied("no"))
+        bench.rig.time.wall += 64
+    assert bench.buried == ["no"]
+
+
+def test_what_the_work_wishes_for_itself_does_not_save_it_from_death(bench: Bench) -> None:
+    def work(_renew: Renew) -> Done:
+        bench.jobs.wish([Job("advance", "run-1")])
+        raise ZeroDivisionError
+
+    for _ in range(DEAD_AFTER):
+        bench.run(work)
+        bench.rig.time.wall += 64
+    assert bench.row().state == "dead"
+    assert len(bench.buried) == 1
+
+
+def test_what_the_burial_wishes_for_the_job_begins_it_anew(bench: Bench) -> None:
+    def bury(_reason: str) -> Sequence[Job]:
+        bench.jobs.wish([Job("advance", "run-1")])
+        return [Job("advance", "run-1")]
+
+    attempted(bench.rig, PATIENT_DEAD_AFTER)
+
+    def work(_renew: Renew) -> Done:
+        raise Unavailable("gone")
+
+    bench.runner.run("advance", "run-1", work, bury)
+    row = bench.row()
+    assert (row.state, row.attempts, row.failures, row.silent, row.dying) == ("waiting", 0, 0, 0, 0)
+    assert bench.queue.sent == [Job("advance", "run-1")]
+    bench.run(nothing)
+    assert bench.row().state == "done"
+
+
+def test_an_end_is_recorded_though_the_worker_was_killed_before_it_was(bench: Bench) -> None:
+    lease = bench.jobs.claim("advance", "run-1", seconds=1)
+    assert lease is not None
+    assert bench.jobs.fail(lease, "boom", retry_at=bench.rig.time.wall, dead_after=1)
+    bench.run(lambda _renew: pytest.fail("somebody is at it"))
+    bench.rig.time.wall += BURIAL
+    assert sweep(bench.jobs, bench.queue, resend_after=1) == 1
+    bench.run(lambda _renew: pytest.fail("it was worked on"))
+    assert (bench.row().state, bench.buried) == ("dead", ["boom"])
 
 
 # --- leases

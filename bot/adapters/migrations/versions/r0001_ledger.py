@@ -94,6 +94,9 @@ def _jobs() -> None:
         sa.Column("again", sa.Double),
         sa.Column("fence", sa.BigInteger, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("silent", sa.Integer, nullable=False),
+        sa.Column("dying", sa.Integer, nullable=False),
         _text("reason"),
     )
     op.create_index("jobs_due", "jobs", ["state", "due"])
