@@ -17,6 +17,7 @@ from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
 
 PREFIX = "JOURNEYMAN_"
+ALIKE = 0.85
 EX_CONFIG = 78
 """The exit code of a process whose settings cannot work (sysexits.h)."""
 VENDOR_KEYS = {"OPENAI_API_KEY": "openai_api_key", "ANTHROPIC_API_KEY": "anthropic_api_key"}
@@ -130,13 +131,17 @@ def _values(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    """Refuse a variable that looks like a slip of the pen; others that share our prefix may be another program's."""
     known = [f"{variable(name)}{form}" for name in Settings.model_fields for form in ("", "_FILE")]
     for key in sorted(environ):
         if not key.startswith(PREFIX) or not environ[key] or key in known or SERVICE_LINK.fullmatch(key):
             continue
-        bare = key.removeprefix(PREFIX)
-        near = bare if bare in known else get_close_matches(key.upper(), known, n=1, cutoff=0.0)[0]
-        raise ConfigError(f"{key}: there is no such setting; the nearest is {near} (docs/settings.md lists all)")
+        bare = key.removeprefix(PREFIX).upper()
+        near = {name.removeprefix(PREFIX): name for name in known}
+        meant = get_close_matches(bare, near, n=1, cutoff=ALIKE)
+        if meant:
+            nearest = near[meant[0]]
+            raise ConfigError(f"{key}: there is no such setting; the nearest is {nearest} (docs/settings.md lists all)")
 
 
 def _content(key: str, path: str) -> str:
