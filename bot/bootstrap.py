@@ -1,23 +1,24 @@
 """Wiring of the zones that `bot` holds: the only place, with `workers.bootstrap`, that names concrete classes."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from bot.adapters.artifacts_sql import SqlArtifacts
 from bot.adapters.clock import SystemTime
-from bot.adapters.database import Database
+from bot.adapters.database import NO_DATABASE, Database
 from bot.adapters.git import Git
 from bot.adapters.jobs_sql import SqlJobs
-from bot.adapters.keys import FileKeys, load_public, make_keys
+from bot.adapters.keys import FileKeys, KeyRing, load_public, make_keys
 from bot.adapters.ledger_sql import SqlLedger
-from bot.adapters.logs import logger
+from bot.adapters.logs import logger, passwords_in
 from bot.adapters.memo_sql import SqlMemo
 from bot.adapters.migrations import upgrade
 from bot.adapters.queue import CeleryQueue, NoQueue, celery_app
 from bot.adapters.slack import SlackNotifier
-from bot.config import Settings, guard, load
+from bot.config import Settings, guard
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, PolicyError
 from bot.forges.registry import forge_for
@@ -43,13 +44,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the web process is given."""
+    """What the web process is given; `secrets` are the webhook's, `hidden` is all that no log may show."""
 
     store: Store
     queue: Queue
     secrets: tuple[str, ...]
     max_body: int
     queue_configured: bool
+    hidden: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,36 @@ def open_store(settings: Settings, zone: Zone, patience: float = 20.0) -> Store:
     )
 
 
-def open_ledger() -> tuple[Database, FileKeys]:
-    """Return the installation's database and the broker's keys, for the audit commands."""
-    store = open_store(load(), Zone.BROKER)
-    return store.database, store.keys
+@contextmanager
+def looking(settings: Settings) -> Iterator[Database]:
+    """Give the database, to be looked at only: nothing is made or migrated, and no private key is needed.
+
+    Raises ConfigError where there is none.
+    """
+    with closing(Database(settings.database, readonly=True)) as database:
+        if not database.has("envelopes"):
+            raise ConfigError(f"the database that JOURNEYMAN_DATABASE_URL names is not set up; {NO_DATABASE}")
+        yield database
+
+
+def public_keys(settings: Settings) -> KeyRing:
+    """Return everybody's public keys; raises ConfigError where there are none."""
+    return KeyRing(load_public(settings.keys))
+
+
+def sealing_keys(settings: Settings) -> FileKeys:
+    """Return the broker's keys, to seal an export with."""
+    return FileKeys(Zone.BROKER, settings.keys / f"{Zone.BROKER.value}.key", load_public(settings.keys))
+
+
+def hidden(settings: Settings) -> tuple[str, ...]:
+    """Return what no log may show: every credential, and the passwords inside addresses."""
+    return settings.secrets() + passwords_in(settings.database_url) + passwords_in(settings.redis_url)
+
+
+def log_of(settings: Settings, zone: Zone) -> Callable[..., None]:
+    """Return the log of a zone."""
+    return logger(settings.log_level, hidden(settings), zone.value)
 
 
 def queue_for(settings: Settings) -> Queue:
@@ -108,7 +136,8 @@ def receiver(settings: Settings) -> Receiver:
     if not all(given) or not given:
         raise ConfigError("set JOURNEYMAN_GITHUB_WEBHOOK_SECRET (or ..._FILE) to the secret of the forge's webhook")
     store = open_store(settings, Zone.RECEIVER, RECEIVER_PATIENCE)
-    return Receiver(store, queue_for(settings), given, settings.max_body_bytes, bool(settings.redis_url))
+    queue = queue_for(settings)
+    return Receiver(store, queue, given, settings.max_body_bytes, bool(settings.redis_url), hidden(settings))
 
 
 def broker(settings: Settings, queue: Queue) -> BrokerZone:
@@ -132,9 +161,7 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
         poll_seconds=settings.poll_seconds,
         chat=_chat(settings),
     )
-    runner = Runner(
-        store.jobs, queue, store.time, settings.lease_seconds, logger(settings.log_level, settings.secrets(), "broker")
-    )
+    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.BROKER))
     return BrokerZone(deps, store, queue, runner, settings.resend_seconds)
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.adapters.logs import logger
-from bot.bootstrap import Store, open_store
+from bot.bootstrap import Store, log_of, open_store
 from bot.config import Settings, guard
 from bot.domain.envelope import Zone
 from bot.ports import Queue
@@ -39,7 +38,5 @@ def agent(settings: Settings, queue: Queue) -> AgentZone:
         engines=settings.engines,
         seconds=settings.task_seconds,
     )
-    runner = Runner(
-        store.jobs, queue, store.time, settings.lease_seconds, logger(settings.log_level, settings.secrets(), "agent")
-    )
+    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.AGENT))
     return AgentZone(executor, store, queue, runner)

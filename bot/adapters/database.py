@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, inspect, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay, wait_random_exponential
@@ -18,6 +18,7 @@ from bot.domain.errors import ConfigError, LedgerError
 T = TypeVar("T")
 
 LONGEST_BUSY = 3.0
+NO_DATABASE = "`journeyman up` makes one; or set JOURNEYMAN_DATABASE_URL (or JOURNEYMAN_DATA_DIR) to where it is"
 UNDEFINED_TABLE = "42P01"
 # SQLSTATE: serialization failure, deadlock, lock not available, and the server going down or coming up.
 _TRANSIENT = frozenset({"40001", "40P01", "55P03", "57P01", "57P02", "57P03"})
@@ -46,12 +47,17 @@ class Database:
     Safe to use from many threads, and after a fork.
     """
 
-    def __init__(self, url: str, *, patience: float = 20.0) -> None:
-        """Prepare (not yet connect). `patience` bounds, in seconds, how long contention is waited out."""
+    def __init__(self, url: str, *, patience: float = 20.0, readonly: bool = False) -> None:
+        """Prepare (not yet connect). `patience` bounds, in seconds, how long contention is waited out.
+
+        With `readonly` the database itself refuses every change, and a file that is not there is a ConfigError.
+        """
         self.url = normal_url(url)
         self.patience = patience
         busy = min(patience, LONGEST_BUSY)
-        self.engine = _sqlite_engine(self.url, busy) if self.is_sqlite else _postgres_engine(self.url)
+        self.engine = (
+            _sqlite_engine(self.url, busy, readonly) if self.is_sqlite else _postgres_engine(self.url, readonly)
+        )
         self._process = os.getpid()
         self._fork = Lock()
 
@@ -70,6 +76,10 @@ class Database:
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on one snapshot of the database; errors as in `write`."""
         return self._patiently(lambda: self._once(work, write=False))
+
+    def has(self, table: str) -> bool:
+        """Tell whether there is such a table."""
+        return self.read(lambda connection: inspect(connection).has_table(table))
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -145,8 +155,9 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and _state(error) is None and comes_or_goes
 
 
-def _postgres_engine(url: URL) -> Engine:
+def _postgres_engine(url: URL, readonly: bool) -> Engine:
     limits = "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
+    limits += " -c default_transaction_read_only=on" if readonly else ""
     return create_engine(
         url,
         connect_args={"connect_timeout": 5, "options": limits},
@@ -155,8 +166,16 @@ def _postgres_engine(url: URL) -> Engine:
     )
 
 
-def _sqlite_engine(url: URL, busy: float) -> Engine:
+def _sqlite_engine(url: URL, busy: float, readonly: bool) -> Engine:
     path = Path(str(url.database))
+    if readonly:
+        if not path.is_file():
+            raise ConfigError(f"there is no database at {path}; {NO_DATABASE}")
+        # Not mode=ro: the last one to look at a crashed installation's file has to be able to read its journal.
+        engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
+        event.listen(engine, "connect", _prepare_reader)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite gives its journal files the same mode
@@ -181,6 +200,12 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
         # Two processes that open a new file at once lock each other out here, and the busy time-out does not apply.
         retrying(cursor.execute, "PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
+
+
+def _prepare_reader(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # as above
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA query_only=ON")
 
 
 def _begin_sqlite(connection: Connection) -> None:

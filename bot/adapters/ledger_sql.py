@@ -5,19 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import cast
 from uuid import uuid4
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.exc import IntegrityError
 
 from bot.adapters.database import Database, insert
 from bot.adapters.jobs_sql import column_text, wish_in
+from bot.adapters.ledger_reader import SqlReader, delivery_stream
 from bot.adapters.ledger_rows import (
-    INBOX,
-    body_changed,
     checkpoint_holds,
     columns_of,
-    envelope_of,
-    head_flaw,
     register_holds,
 )
 from bot.adapters.schema import envelopes, heads, inbox, register, runs
@@ -34,11 +31,11 @@ LONGEST_NAME = 400  # PostgreSQL cannot index much longer ones
 Draft = tuple[str, dict[str, object]]
 
 
-class SqlLedger:
+class SqlLedger(SqlReader):
     """The ledger of one installation, written in the name of one zone."""
 
     def __init__(self, database: Database, keys: Keys, time: Time) -> None:
-        self._database = database
+        super().__init__(database, keys.verify)
         self._keys = keys
         self._time = time
 
@@ -70,35 +67,6 @@ class SqlLedger:
             return self._database.write(work)
         except IntegrityError as error:
             raise Conflict(f"somebody else appended version {expect + 1} to {stream} first: read it again") from error
-
-    def read(self, stream: str) -> list[Envelope]:
-        """Return a stream in order, every envelope verified, and its end too; raises Tampered."""
-        rows = select(envelopes).where(envelopes.c.stream == stream).order_by(envelopes.c.version)
-        last = select(heads).where(heads.c.stream == stream)
-        found, head = self._database.read(
-            lambda connection: (connection.execute(rows).all(), connection.execute(last).one_or_none())
-        )
-        result: list[Envelope] = []
-        for row in found:
-            envelope = envelope_of(row)
-            wrong = chain.flaw(envelope, result[-1] if result else None, self._keys.verify)
-            if wrong:
-                raise Tampered(f"{stream} version {row.version}: {wrong}")
-            result.append(envelope)
-        wrong = head_flaw(head, chain.end_of(result[-1]) if result else None, self._keys.verify)
-        if wrong:
-            raise Tampered(f"{stream} version {len(result)}: {wrong}")
-        return result
-
-    def version(self, stream: str) -> int:
-        """Return the stream's present version (0: it does not exist), without reading it."""
-        query = select(heads.c.version).where(heads.c.stream == stream)
-        return self._database.read(lambda connection: connection.execute(query).scalar_one_or_none()) or 0
-
-    def streams(self) -> list[str]:
-        """Return the names of all streams, sorted."""
-        query = select(heads.c.stream)
-        return sorted(self._database.read(lambda connection: connection.execute(query).scalars().all()))
 
     def receive(self, delivery: Delivery, jobs: Sequence[Job]) -> bool:
         """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known.
@@ -132,50 +100,6 @@ class SqlLedger:
             return self._database.write(work)
         except IntegrityError as error:
             raise Conflict(f"somebody else began {stream} just now; deliver it again") from error
-
-    def delivery(self, delivery_id: str) -> Delivery:
-        """Return a stored delivery that the receiver vouches for; raises KeyError.
-
-        Raises Tampered unless its stream begins with the receiver's word on this forge, name and body: anybody who can
-        write to the database can put a row into the inbox.
-        """
-        query = select(*INBOX).where(inbox.c.id == column_text(delivery_id))
-        row = self._database.read(lambda connection: connection.execute(query).one_or_none())
-        if row is None:
-            raise KeyError(delivery_id)
-        if body_changed(row.digest, row.body):
-            raise Tampered(f"the body of the stored delivery {row.id} was changed")
-        begun = self.read(delivery_stream(row.id))[:1]
-        stated = (row.forge, Received(row.id, row.name, row.digest))
-        if [(envelope.cause, decode(envelope.kind, envelope.body)) for envelope in begun] != [stated]:
-            raise Tampered(f"the stored delivery {row.id} is not one that the receiver received")
-        return Delivery(row.id, row.forge, row.name, row.digest, row.body)
-
-    def runs(
-        self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
-    ) -> list[RunRow]:
-        """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
-        query = select(runs).order_by(runs.c.updated.desc(), runs.c.run.desc()).limit(limit)
-        if repo is not None:
-            query = query.where(runs.c.repo == repo)
-        if number is not None:
-            query = query.where(or_(runs.c.issue == number, runs.c.change == number))
-        if head is not None:
-            query = query.where(runs.c.head == head)
-        rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
-        return [RunRow(**row) for row in rows]
-
-    def run(self, run: str) -> RunRow | None:
-        """Return one run's row."""
-        query = select(runs).where(runs.c.run == run)
-        row = self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if row is None else RunRow(**row)
-
-    def run_states(self) -> dict[str, int]:
-        """Return how many runs are in each state."""
-        query = select(runs.c.state, func.count()).group_by(runs.c.state)
-        rows = self._database.read(lambda connection: connection.execute(query).all())
-        return {row.state: row[1] for row in rows}
 
     def _draft(self, fact: Fact) -> Draft:
         kind, encoded = encode(fact)
@@ -282,11 +206,6 @@ class _Head:
     version: int
     hash: str
     clock: Clock | None
-
-
-def delivery_stream(delivery_id: str) -> str:
-    """Return the name of a delivery's stream."""
-    return f"delivery:{delivery_id}"
 
 
 def _check_name(stream: str) -> None:

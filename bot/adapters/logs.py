@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, MutableMapping
 from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
@@ -31,6 +32,17 @@ def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., Non
         bound.log(LEVELS[level], event, **fields)
 
     return log
+
+
+def passwords_in(url: str) -> tuple[str, ...]:
+    """Return the passwords inside an address, as they are written there and as they are meant."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ()
+    asked = [value for name, value in parse_qsl(parts.query) if name == "password"]
+    written = parts.password or ""
+    return tuple({found for found in (written, unquote(written), *asked) if found})
 
 
 def _redact(secrets: tuple[str, ...]) -> structlog.typing.Processor:

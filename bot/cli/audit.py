@@ -13,6 +13,7 @@ import typer
 from bot.adapters.audit_files import export_ledger, verify_database, verify_file
 from bot.adapters.clock import SystemTime
 from bot.adapters.keys import KeyRing, load_public
+from bot.config import load
 from bot.domain.errors import ConfigError, LedgerError
 from bot.services.audit import Report
 
@@ -34,15 +35,14 @@ def export(
 
     Exit codes: 0 written, 1 the ledger does not verify (nothing is written), 2 the file cannot be written.
     """
-    from bot.bootstrap import open_ledger  # loading every adapter would make `--help` slow
+    from bot.bootstrap import looking, sealing_keys  # loading every adapter would make `--help` slow
 
-    database, keys = open_ledger()
-    try:
-        report = export_ledger(database, keys, SystemTime(), file)
-    except LedgerError as error:
-        _refuse(str(error))
-    finally:
-        database.close()
+    settings = load()
+    with looking(settings) as database:
+        try:
+            report = export_ledger(database, sealing_keys(settings), SystemTime(), file)
+        except LedgerError as error:
+            _refuse(str(error))
     _tell(report, f"exported to {file}", as_json=as_json)
 
 
@@ -79,13 +79,11 @@ def verify(
 
 
 def _verify_own(trusted: KeyRing | None, since: Path | None) -> Report:
-    from bot.bootstrap import open_ledger  # as above
+    from bot.bootstrap import looking, public_keys  # as above
 
-    database, keys = open_ledger()
-    try:
-        return verify_database(database, (trusted or keys).verify, since)
-    finally:
-        database.close()
+    settings = load()
+    with looking(settings) as database:
+        return verify_database(database, (trusted or public_keys(settings)).verify, since)
 
 
 def _refuse(message: str) -> NoReturn:

@@ -8,9 +8,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bot.bootstrap import open_store
+from bot.adapters.ledger_reader import SqlReader
+from bot.bootstrap import looking, public_keys
 from bot.config import load
-from bot.domain.envelope import Envelope, Zone
+from bot.domain.envelope import Envelope
 from bot.domain.run import fold
 from bot.services.explain import why
 
@@ -31,7 +32,9 @@ def list_runs(
 
     Example: journeyman runs list --limit 5
     """
-    rows = open_store(load(), Zone.BROKER).ledger.runs(limit=limit)
+    settings = load()
+    with looking(settings) as database:
+        rows = SqlReader(database, public_keys(settings).verify).runs(limit=limit)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
@@ -52,7 +55,9 @@ def show(
 
     Example: journeyman runs show run-0123456789ab
     """
-    envelopes = open_store(load(), Zone.BROKER).ledger.read(run)
+    settings = load()
+    with looking(settings) as database:
+        envelopes = SqlReader(database, public_keys(settings).verify).read(run)
     if not run.startswith("run-") or not envelopes:
         typer.echo(f"There is no run {run}; `journeyman runs list` lists all.", err=True)
         raise typer.Exit(1)

@@ -40,24 +40,25 @@ def serve(
 
     A request that has not come whole after `request_seconds` is given up (408).
     """
-    app = create_app(receiver, logger(log_level, receiver.secrets, "receiver"))
+    app = create_app(receiver, logger(log_level, receiver.hidden, "receiver"))
+    shown = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listener:
-        shown = f"[{host}]" if ":" in host else host
         sys.stderr.write(f"listening on http://{shown}:{listener.getsockname()[1]}\n")
         sys.stderr.flush()
-        options = {
-            "bind": f"fd://{listener.fileno()}",
-            "workers": 1,
-            "worker_class": PatientWorker,
-            "threads": THREADS,
-            "timeout": 60,
-            "graceful_timeout": 10,
-            "keepalive": 2,
-            "limit_request_line": 4094,
-            "loglevel": "warning",
-            "proc_name": "journeyman-web",
-        }
-        _Server(app, options, request_seconds).run()
+        handed_over = listener.detach()  # gunicorn closes it
+    options = {
+        "bind": f"fd://{handed_over}",
+        "workers": 1,
+        "worker_class": PatientWorker,
+        "threads": THREADS,
+        "timeout": 60,
+        "graceful_timeout": 10,
+        "keepalive": 2,
+        "limit_request_line": 4094,
+        "loglevel": "warning",
+        "proc_name": "journeyman-web",
+    }
+    _Server(app, options, request_seconds).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -65,6 +66,5 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise CannotListen(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}; try another --port or --host"
-        ) from None
+        why, _, _ = (error.strerror or str(error)).partition(" (while ")
+        raise CannotListen(f"cannot listen on {host}, port {port}: {why}; try another --port or --host") from None

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine, delete, insert, inspect, text, update
 
 from bot.adapters.database import Database, normal_url
+from bot.adapters.ledger_reader import SqlReader
 from bot.adapters.migrations import upgrade
 from bot.adapters.schema import envelopes, heads, inbox, metadata, register
 from bot.domain.envelope import Zone
@@ -377,6 +378,16 @@ def test_a_database_that_does_not_exist_is_reported_at_once() -> None:
 def test_an_address_that_cannot_be_a_ledger_is_refused_with_the_variable(url: str) -> None:
     with pytest.raises(ConfigError, match="JOURNEYMAN_DATABASE_URL"):
         Database(url)
+
+
+def test_who_only_looks_cannot_write(rig: Rig) -> None:
+    rig.ledger().append("run-1", [Woken("a")], expect=0, cause="c")
+    with closing(Database(rig.url, readonly=True)) as database:
+        reader = SqlReader(database, rig.keys_of(Zone.BROKER).verify)
+        assert [envelope.version for envelope in reader.read("run-1")] == [1]
+        with pytest.raises(LedgerError, match=r"read.?only"):
+            database.write(lambda connection: connection.execute(text("DELETE FROM envelopes")))
+    assert rig.ledger().version("run-1") == 1
 
 
 def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

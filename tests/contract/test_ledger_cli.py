@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -76,6 +77,47 @@ def test_a_changed_database_is_neither_verified_nor_exported(tmp_path: Path) -> 
         assert done.returncode == 1
         assert "stream run-1, version 6" in done.stderr
     assert not (tmp_path / "x").exists()
+
+
+def at_home(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run the whole command line with everything in one directory."""
+    environment = {"PATH": os.environ["PATH"], "JOURNEYMAN_DATA_DIR": str(home), "COLUMNS": "200"}
+    command = [sys.executable, "-c", "from bot.cli import main; main()", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+LOOKS = [["audit", "verify"], ["runs", "list"], ["runs", "show", "run-1"]]
+
+
+def test_looking_needs_no_private_key_and_changes_nothing(rig: Rig, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "keys").mkdir(parents=True)
+    shutil.copy(rig.keys.parent / "ledger" / "journeyman.db", home)
+    for path in rig.keys.glob("*.pub"):
+        shutil.copy(path, home / "keys")
+    (home / "journeyman.db").chmod(0o444)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    for arguments in LOOKS:
+        done = at_home(home, *arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+    refused = at_home(home, "audit", "export", str(tmp_path / "x"))
+    assert (refused.returncode, (tmp_path / "x").exists()) == (78, False)
+    assert "private key of the zone broker" in refused.stderr
+
+
+@pytest.mark.parametrize("arguments", [*LOOKS, ["audit", "export", "x"]], ids=" ".join)
+@pytest.mark.parametrize("there", ["nothing", "an empty database"])
+def test_where_there_is_no_database_none_is_made(arguments: list[str], there: str, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    if there == "an empty database":
+        home.mkdir()
+        (home / "journeyman.db").touch()
+    done = at_home(home, *arguments)
+    assert (done.returncode, done.stdout) == (78, "")
+    assert "`journeyman up` makes one" in done.stderr
+    assert home.exists() == (there == "an empty database")
+    assert not (home / "keys").exists()
 
 
 @pytest.mark.parametrize(
