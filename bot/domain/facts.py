@@ -16,7 +16,7 @@ from bot.domain.intent import Intent
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A delivery was accepted (stream `intake:<forge>`)."""
+    """A delivery was accepted: the first fact of the stream `delivery:<id>`."""
 
     delivery: str
     name: str
