@@ -175,7 +175,7 @@ class Town:
         store, soon = self.stage.store, self.stage.store.time.now() + 0.2
         busy = select(func.count()).where(
             jobs.c.state.in_(("waiting", "leased")),
-            (jobs.c.state == "leased") | (jobs.c.due <= soon),
+            (jobs.c.state == "leased") | (jobs.c.due <= soon) | (jobs.c.attempts > 0),  # at work, due, or to be retried
             jobs.c.name.in_(("advance", "execute")),
         )
         mine = [jobs.c.key.startswith(run.id) for run in self.runs()]

@@ -106,8 +106,8 @@ class Run:
             (self.merged is not None, "merged"),
             (self.published is not None and self._is_permitted, "merging"),
             (self.published is not None, "waiting"),
-            (self.solution is not None, "publishing"),
             (self.planned is not None and not self.plan_is_approved, "planned"),
+            (self.solution is not None, "publishing"),
             (self.planned is not None, "working"),
         )
         return next((word for holds, word in marks if holds), "planning")

@@ -1,0 +1,161 @@
+"""The forge fails the way real forges fail: nothing is doubled, nothing is lost, and nobody is pestered."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from flask import Response, request
+
+from tests.scenarios.conftest import SECONDS
+from tests.world import CALC, INI, Town
+from workers.demo.stage import BOT, Stage
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def of(town: Town, path: str) -> str:
+    """Return the pattern for a REST path of this repository."""
+    return f"^/api/v3/repos/{re.escape(town.repo)}{path}$"
+
+
+def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
+    fail = town.stage.forge.fail_next
+    for method, path in (
+        ("POST", of(town, "/issues/comments/[0-9]+/reactions")),
+        ("POST", f"^/{re.escape(town.repo)}.git/git-receive-pack$"),
+        ("POST", of(town, "/pulls")),
+        ("POST", of(town, "/check-runs")),
+        ("PATCH", of(town, "/issues/comments/[0-9]+")),
+        ("PUT", of(town, "/pulls/[0-9]+/merge")),
+        ("PATCH", of(town, "/issues/1")),
+        ("POST", "^/slack/api/chat.update$"),
+    ):
+        fail(method, path, status=500, after_effect=True)
+    town.say(town.issue(), "/agent fix")
+    fail("POST", of(town, "/issues/1/comments"), status=500, after_effect=True)
+    run = town.until(lambda run: run.published is not None, "a change to be opened")
+    assert run.published is not None
+    town.label(run.published.number)
+    town.merged_once()
+
+
+def test_reads_fail_are_cut_and_hang(town: Town) -> None:
+    fail = town.stage.forge.fail_next
+    fail("GET", of(town, ""), status=502)
+    fail("GET", of(town, "/collaborators/.*"), status=503)
+    fail("GET", of(town, "/pulls/2"), truncate=True)
+    fail("GET", of(town, "/pulls/2/files"), status=500, times=2)
+    fail("GET", of(town, "/commits/.*/check-runs"), hang=0.5, status=504)
+    fail("GET", f"^/{re.escape(town.repo)}.git/info/refs$", status=503)
+    run = town.fixed()
+    assert run.published is not None
+    town.label(run.published.number)
+    town.merged_once()
+
+
+def test_a_pause_that_the_forge_asks_for_is_kept(town: Town) -> None:
+    asked: list[float] = []
+    early: list[str] = []
+    mine = town.stage.tokens[BOT]
+
+    def watch(response: Response) -> None:
+        ours = request.authorization is not None and request.authorization.token == mine
+        if not ours or town.repo not in request.path:
+            return
+        if asked and time.monotonic() < asked[0] + 3:
+            early.append(f"{request.method} {request.path}")
+        if response.headers.get("Retry-After"):
+            asked.append(time.monotonic())
+
+    town.stage.forge.observers.append(watch)
+    issue = town.issue()
+    town.stage.forge.fail_next("POST", of(town, "/issues/1/comments"), status=403, retry_after=3)
+    with pytest.raises(Exception, match="403"):
+        town.say(issue, "/agent help")  # people are limited just as well
+    town.stage.forge.fail_next("POST", of(town, "/pulls"), status=403, retry_after=3)
+    asked.clear()
+    town.say(issue, "/agent fix")
+    town.eventually(lambda: asked, "the forge to ask for a pause")
+    town.until(lambda run: run.published is not None, "a change to be opened")
+    assert not early, early
+    assert time.monotonic() >= asked[0] + 3
+    town.sound()
+
+
+def test_a_revoked_token_ends_the_run_with_its_reason_and_a_new_one_goes_on(town: Town) -> None:
+    issue = town.issue()
+    world = town.stage.forge.world
+    town.say(issue, "/agent fix")
+    town.until(lambda run: run.state == "working", "the run to work")
+    with world.lock:
+        revoked = world.tokens.pop(town.stage.tokens[BOT])
+    try:
+        run = town.until(lambda run: run.state == "failed", "the run to fail")
+        town.settle()
+    finally:
+        with world.lock:
+            world.tokens[revoked.value] = revoked
+    assert run.failed is not None
+    assert run.failed.code == "forge"
+    assert "401" in run.failed.reason or "authentication" in run.failed.reason.lower(), run.failed
+    assert not town.scene.changes()
+    assert town.obeyed(issue, "/agent retry").outcome == "moved"
+    run = town.until(lambda run: run.published is not None, "a change to be opened")
+    town.judged()
+    assert run.published is not None
+    town.label(run.published.number)
+    town.merged_once()
+
+
+# --- an installation that looks often and gives tasks little time ---------------------------------------------------
+@pytest.fixture(scope="module")
+def hasty() -> Iterator[Stage]:
+    settings = {"JOURNEYMAN_POLL_SECONDS": "1", "JOURNEYMAN_TASK_SECONDS": "25"}
+    with Stage(settings, seconds=SECONDS) as stage:
+        yield stage
+
+
+def test_the_clock_finds_what_no_webhook_told(hasty: Stage) -> None:
+    town = Town(hasty.scene("lost", CALC))
+    run = town.fixed()
+    with town.stage.forge.world.lock:
+        for hook in town.place.hooks.values():
+            hook.active = False
+    assert run.published is not None
+    town.judged()
+    town.label(run.published.number)
+    town.merged_once()
+
+
+DEAF = """\
+import os
+import signal
+
+from calc import add
+
+
+def test_deaf():
+    add(1, 2)
+    signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
+    os.fork()
+    while True:
+        pass
+"""
+HANGS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+    "while loading": ({**CALC, "test_slow.py": "import time\n\ntime.sleep(10_000)\n"}, ("timeout", "hang")),
+    "deaf": ({**INI, "calc.py": CALC["calc.py"], "test_slow.py": DEAF}, ("timeout", "hang", "no_patch")),
+}
+
+
+@pytest.mark.parametrize("kind", HANGS)
+def test_a_repository_whose_tests_hang(kind: str, hasty: Stage) -> None:
+    files, codes = HANGS[kind]
+    town = Town(hasty.scene(kind.replace(" ", "-"), files))
+    town.say(town.issue("add() is wrong", "It should add."), "/agent fix")
+    run = town.ended("failed")
+    assert run.failed is not None
+    assert run.failed.code in codes, run.failed
+    assert "/agent retry" in town.status(run)
+    assert not town.scene.changes()
+    town.sound()

@@ -1,0 +1,206 @@
+"""The commands as processes: what they need, what they refuse, and how they end."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.scenarios.conftest import SECONDS, name_of
+from tests.world import CALC, Town
+from workers.demo.stage import BOT, LABEL, ROLES, Scene, Stage
+from workers.supervisor import free_port
+
+pytestmark = pytest.mark.timeout(400)
+SECRET = "JOURNEYMAN_GITHUB_WEBHOOK_SECRET"
+
+
+def environment(room: Path, **settings: str) -> dict[str, str]:
+    """Return a clean environment with data and temporary files in a room of the test."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("JOURNEYMAN_", "OPENAI_"))}
+    kept.pop("ANTHROPIC_API_KEY", None)
+    (room / "tmp").mkdir(exist_ok=True)
+    return {**kept, "TMPDIR": str(room / "tmp"), "JOURNEYMAN_DATA_DIR": str(room / "data"), **settings}
+
+
+@contextmanager
+def running(environ: Mapping[str, str], *arguments: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command; whatever happens, it does not outlive the test."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bot.cli", *arguments], env=dict(environ), stdout=output, stderr=output,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait(20)
+
+
+def awaits(url: str, process: subprocess.Popen[bytes], log: Path) -> requests.Response:
+    """Wait until a page answers well."""
+    until = time.monotonic() + SECONDS
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            answer = requests.get(url, timeout=5)
+            if answer.ok:
+                return answer
+        except requests.ConnectionError:
+            pass
+        time.sleep(0.05)
+    raise AssertionError(log.read_text(errors="replace"))
+
+
+def family(parent: int) -> set[int]:
+    """Return the children of a process, and theirs."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found, size = {parent}, 0
+    while len(found) != size:
+        size = len(found)
+        found |= {child for child, mother in parents.items() if mother in found}
+    return found - {parent}
+
+
+def alive(pids: set[int]) -> list[str]:
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            if state != "Z":
+                found.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return found
+
+
+def gone(pids: set[int]) -> None:
+    """Wait until none of these processes is left."""
+    until = time.monotonic() + 30
+    while (left := alive(pids)) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not left
+
+
+def test_a_receiver_alone_keeps_what_comes_until_the_rest_is_up(
+    stage: Stage, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """SQLite and no Redis: 202 at once; `up` works it off later, and stops cleanly on SIGTERM."""
+    forge, port, secret, log = stage.forge, free_port(), secrets.token_hex(16), tmp_path / "log"
+    town = Town(Scene(stage, f"demo/{name_of(request.node.name)}"))
+    forge.add_repo(town.repo, CALC, roles=ROLES)
+    forge.add_label(town.repo, LABEL)
+    forge.add_hook(town.repo, f"http://127.0.0.1:{port}/webhooks/github", secret)
+    own = environment(tmp_path, **{SECRET: secret})
+    url = f"http://127.0.0.1:{port}"
+    with running(own, "web", "--port", str(port), log=log) as web:
+        ready = awaits(f"{url}/readyz", web, log).json()
+        assert (ready["status"], ready["queue"].split(":")[0]) == ("ready", "none")
+        assert requests.get(f"{url}/healthz", timeout=10).json() == {"status": "ok"}
+        comment = town.say(town.issue(), "/agent help")
+        town.eventually(lambda: town.delivery(comment).code, "the delivery to be answered")
+        assert town.delivery(comment).code == 202
+        metrics = requests.get(f"{url}/metrics", timeout=10).text
+        assert 'journeyman_deliveries_total{outcome="accepted"}' in metrics
+        assert 'journeyman_jobs{state="waiting"}' in metrics
+        assert "journeyman_database_up 1.0" in metrics
+        web.send_signal(signal.SIGTERM)
+        assert web.wait(30) == 0, log.read_text()
+    assert town.said(1) == []
+    up_environ = {
+        **own,
+        "JOURNEYMAN_GITHUB_URL": forge.api_url,
+        "JOURNEYMAN_GITHUB_TOKEN": stage.tokens[BOT],
+        "JOURNEYMAN_GITHUB_PACING": "false",
+        "JOURNEYMAN_SWEEP_SECONDS": "0.5",
+    }
+    with running(up_environ, "up", "--port", str(port), log=log) as up:
+        awaits(f"{url}/readyz", up, log)
+        town.eventually(lambda: town.said(1), "the answer to come after all")
+        assert "/agent retry" in town.said(1)[0]
+        children = family(up.pid)
+        assert len(children) >= 5
+        up.send_signal(signal.SIGTERM)
+        assert up.wait(40) == 0, log.read_text()
+    gone(children)
+    assert list((tmp_path / "tmp").iterdir()) == []
+    assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "killed"])
+def test_up_leaves_no_child_however_it_ends(way: str, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "log"
+    settings = {SECRET: "x" * 20, "JOURNEYMAN_GITHUB_TOKEN": "t" * 20, "JOURNEYMAN_GITHUB_URL": "http://127.0.0.1:9"}
+    with running(environment(tmp_path, **settings), "up", "--port", str(port), log=log) as up:
+        awaits(f"http://127.0.0.1:{port}/readyz", up, log)
+        until = time.monotonic() + SECONDS
+        while b"ready:" not in log.read_bytes() and time.monotonic() < until:
+            time.sleep(0.05)
+        children = family(up.pid)
+        up.send_signal(signal.SIGINT if way == "Ctrl-C" else signal.SIGKILL)
+        code = up.wait(40)
+    gone(children)
+    if way == "Ctrl-C":
+        assert code == 0, log.read_text()
+        assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
+    """Each zone refuses the credentials of the others (78, naming the variable), and wrong settings and ports too."""
+    token, slack, key = "JOURNEYMAN_GITHUB_TOKEN", "JOURNEYMAN_SLACK_TOKEN", "OPENAI_API_KEY"
+    redis = {"JOURNEYMAN_REDIS_URL": "redis://127.0.0.1:1/0"}
+    good = {SECRET: "x" * 20, token: "t" * 20}
+    broker, agent = ("worker", "--zone", "broker"), ("worker", "--zone", "agent")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        cases: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
+            (("web",), {SECRET: "x", token: "t"}, 78, token),
+            (("web",), {SECRET: "x", key: "k"}, 78, key),
+            (("web",), {}, 78, SECRET),
+            (broker, {**redis, token: "t", SECRET: "x"}, 78, SECRET),
+            (broker, {**redis, token: "t", "JOURNEYMAN_MODEL_API_KEY": "k"}, 78, "JOURNEYMAN_MODEL_API_KEY"),
+            (broker, redis, 78, token),
+            (agent, {**redis, token: "t"}, 78, token),
+            (agent, {**redis, slack: "t"}, 78, slack),
+            (agent, {}, 78, "JOURNEYMAN_REDIS_URL"),
+            (("beat",), {**redis, key: "k"}, 78, key),
+            (("worker", "--zone", "receiver"), redis, 2, "journeyman web"),
+            (("up",), {**good, "JOURNEYMAN_LEASE_SECONDS": "soon"}, 78, "JOURNEYMAN_LEASE_SECONDS"),
+            (("up", "--port", "0"), good, 2, "--port"),
+            (("up", "--port", port), good, 1, port),
+            (("web", "--port", port), {SECRET: "x"}, 1, port),
+        ]
+        started = [
+            subprocess.Popen(
+                [sys.executable, "-m", "bot.cli", *command], env=environment(tmp_path, **settings),
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )
+            for command, settings, _, _ in cases
+        ]  # fmt: skip
+        try:
+            for process, (command, settings, code, word) in zip(started, cases, strict=True):
+                out, err = process.communicate(timeout=90)
+                assert process.returncode == code, (command, list(settings), err)
+                assert word in err, (command, err)
+                assert out == ""
+                assert "Traceback" not in err
+        finally:
+            for process in started:
+                process.kill()
+                process.communicate(timeout=20)
