@@ -127,7 +127,8 @@ class Installation:
         try:
             socket.create_server((self.host, self.port), family=family).close()
         except OSError as error:
-            raise Ended(f"cannot listen on {self.url}: {error.strerror or error}; try another --port") from None
+            why, _, _ = (error.strerror or str(error)).partition(" (while ")
+            raise Ended(f"cannot listen on {self.url}: {why}; try another --port") from None
 
     def _start_valkey(self) -> str:
         self.valkey = Valkey()

@@ -51,7 +51,8 @@ def running(argv: list[str], home: Path, **more: str) -> Iterator[tuple[int, Pat
         yield int(found[2]), log
     finally:
         process.terminate()
-        process.wait(20)
+        code = process.wait(20)
+    assert (code, "Traceback" in log.read_text()) == (0, False), log.read_text()
 
 
 @pytest.fixture
