@@ -22,7 +22,9 @@ from bot.services.books import DeliveryBook
 from workers.demo.stage import APPROVER, BOT, LABEL, REQUESTER, Scene, Stage
 
 # Our own development's plugins are in the same environment, and loading hypothesis takes longer than the repair.
-PLAIN = " ".join(f"-p no:{name}" for name in ("hypothesispytest", "randomly", "xdist", "xdist.looponfail", "pytest_cov"))
+PLAIN = " ".join(
+    f"-p no:{name}" for name in ("hypothesispytest", "randomly", "xdist", "xdist.looponfail", "pytest_cov")
+)
 INI = {"pytest.ini": f"[pytest]\naddopts = {PLAIN} -p no:timeout -p no:anyio -p no:valkey\n"}
 CALC: dict[str, str] = {
     **INI,

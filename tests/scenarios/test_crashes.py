@@ -127,9 +127,7 @@ def _by_person(town: Town, response: Response) -> bool:
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_the_broker_dies_right_after_an_effect(
-    point: str, town: Town, trap: Callable[[str, str], list[str]]
-) -> None:
+def test_the_broker_dies_right_after_an_effect(point: str, town: Town, trap: Callable[[str, str], list[str]]) -> None:
     sprung = trap(*POINTS[point])
     town.say(town.issue(), "/agent fix")
     run = town.until(lambda run: run.published is not None, "a change to be opened")

@@ -17,7 +17,8 @@ from workers.models.script import parse
 from workers.models.scripted_server import ScriptedServer
 
 pytestmark = pytest.mark.timeout(400)
-WORKFLOW = "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/steal.yml && sed -i 's/a - b/a + b/' calc.py"
+STEAL = "mkdir -p .github/workflows && echo 'on: push' > .github/workflows/steal.yml"
+WORKFLOW = f"{STEAL} && sed -i 's/a - b/a + b/' calc.py"
 SCRIPT = [
     {"call": {"name": "shell.run", "arguments": {"command": WORKFLOW}}},
     {"call": {"name": "tests.execute", "arguments": {}}},

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import Settings, variable
+from bot.bootstrap import open_store
+from bot.config import Settings, load, variable
+from bot.domain.envelope import Zone
 
 ROOT = Path(__file__).parents[2]
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -72,6 +74,7 @@ def _journeyman(words: list[str], shop: Path, tmp_path: Path) -> None:
     if words[0] in ENDLESS:
         _has_options(words, tmp_path)
         return
+    open_store(load({"JOURNEYMAN_DATA_DIR": str(tmp_path / "data")}), Zone.BROKER).database.close()  # as `up` does
     done = run([word.replace("../shop", str(shop)) for word in words], tmp_path)
     assert done.returncode == 0, done.stderr + done.stdout
 

@@ -98,10 +98,9 @@ def own_queues() -> Iterator[None]:
 
 
 def test_rabbitmq_as_the_broker() -> None:
-    with own_queues():
-        with Stage({"JOURNEYMAN_REDIS_URL": RABBIT}, seconds=SECONDS) as stage:
-            town = Town(stage.scene("rabbit", CALC))
-            run = town.fixed()
-            assert run.published is not None
-            town.label(run.published.number)
-            town.merged_once()
+    with own_queues(), Stage({"JOURNEYMAN_REDIS_URL": RABBIT}, seconds=SECONDS) as stage:
+        town = Town(stage.scene("rabbit", CALC))
+        run = town.fixed()
+        assert run.published is not None
+        town.label(run.published.number)
+        town.merged_once()

@@ -90,7 +90,9 @@ def test_a_package_in_src_is_mended_and_only_read(sandbox: BubblewrapSandbox, wr
     assert [one.phase for one in seen][:2] == ["copy", "survey"]
     assert {"rank", "search", "verify"} <= {one.phase for one in seen}
     subprocess.run(["git", "apply", "-"], cwd=root, input=result.patch.encode(), check=True)
-    assert {path for path, digest in picture(root).items() if before[path] != digest} == {str(root / "src/shop/cart.py")}
+    assert {path for path, digest in picture(root).items() if before[path] != digest} == {
+        str(root / "src/shop/cart.py")
+    }
 
 
 def test_two_faults_in_two_files_are_mended_together(sandbox: BubblewrapSandbox, write: Write) -> None:
@@ -111,7 +113,7 @@ def test_a_hint_says_which_of_the_failing_tests_is_meant(sandbox: BubblewrapSand
         calc="def add(a, b):\n    return a - b\n\n\ndef fetch():\n    raise OSError('no network')\n",
         test_calc="import calc\n\n\ndef test_add():\n    assert calc.add(2, 2) == 4\n\n\ndef test_fetch():\n    assert calc.fetch() is not None and calc.fetch().ok\n",
     )
-    result = mend(sandbox, root, hint="`test_add` fails since Monday:\n  File \"calc.py\", line 2, in add")
+    result = mend(sandbox, root, hint='`test_add` fails since Monday:\n  File "calc.py", line 2, in add')
     assert result.status == "fixed", result.reason
     assert result.failing == ("test_calc.py::test_add",)
 
@@ -159,7 +161,9 @@ def test_collection_that_never_ends_is_bounded(sandbox: BubblewrapSandbox, write
 
 
 def test_no_edit_of_tests_or_configuration_is_ever_proposed(sandbox: BubblewrapSandbox, write: Write) -> None:
-    root = write(conftest="LIMIT = 3\n", test_a="from conftest import LIMIT\n\n\ndef test_a():\n    assert LIMIT == 4\n")
+    root = write(
+        conftest="LIMIT = 3\n", test_a="from conftest import LIMIT\n\n\ndef test_a():\n    assert LIMIT == 4\n"
+    )
     result = mend(sandbox, root)
     assert result.status == "none"
     assert result.patch == ""
@@ -196,11 +200,16 @@ def test_unknown_wishes_are_named(sandbox: BubblewrapSandbox, write: Write) -> N
 
 def run_command(*words: str) -> subprocess.CompletedProcess[str]:
     code = "import typer; from workers.cli.repair import repair; app = typer.Typer(); app.command()(repair); app()"
-    return subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def test_the_command_prints_only_the_diff(sandbox: BubblewrapSandbox, write: Write) -> None:
-    root = write(code_a="def f(x):\n    return x < 3\n", test_a="from code_a import f\n\n\ndef test_a():\n    assert f(3)\n    assert not f(4)\n")
+    root = write(
+        code_a="def f(x):\n    return x < 3\n",
+        test_a="from code_a import f\n\n\ndef test_a():\n    assert f(3)\n    assert not f(4)\n",
+    )
     done = run_command(str(root), "--seconds", "30")
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("-    return x < 3\n+    return x <= 3\n")

@@ -23,7 +23,9 @@ from workers.engines.repair.spectrum import ochiai, rank
 from workers.engines.repair.suite import Failure
 
 BUGS = Path(__file__).parents[1] / "bench" / "bugs"
-PROGRAMS = sorted(one for one in BUGS.rglob("*.py") if not is_test(one.relative_to(BUGS).as_posix()) and one.stat().st_size)
+PROGRAMS = sorted(
+    one for one in BUGS.rglob("*.py") if not is_test(one.relative_to(BUGS).as_posix()) and one.stat().st_size
+)
 RAISING = """class Box:
     def __init__(self, limit=[], size=3):
         self.limit = limit
@@ -185,7 +187,9 @@ def _is_sound(text: bytes, one: Candidate) -> None:
     assert 0 < one.merit <= 1.5
 
 
-@pytest.mark.parametrize("text", [RAISING, RAISING.replace("\n", "\r\n"), RAISING.rstrip("\n"), RAISING.replace("    ", "\t")])
+@pytest.mark.parametrize(
+    "text", [RAISING, RAISING.replace("\n", "\r\n"), RAISING.rstrip("\n"), RAISING.replace("    ", "\t")]
+)
 def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
     data = text.encode()
     clues = Clues(frozenset({"TypeError", "UnboundLocalError"}), frozenset({"ValueError"}), frozenset({"77"}), ())

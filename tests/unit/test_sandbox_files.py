@@ -100,7 +100,7 @@ def test_what_the_sandbox_plants_cannot_fool_the_host(
 
 
 def test_a_socket_is_no_file(sandbox: BubblewrapSandbox, workspace: Path) -> None:
-    sh(sandbox, workspace, 'python -c "import socket; socket.socket(socket.AF_UNIX).bind(\'s\')"')
+    sh(sandbox, workspace, "python -c \"import socket; socket.socket(socket.AF_UNIX).bind('s')\"")
     with pytest.raises(PathRefused):
         read_bytes(workspace, "s")
 

@@ -269,9 +269,7 @@ def _git(
 ) -> Finished:
     bounds = replace(_GIT_LIMITS, output_bytes=limit)
     argv = ["sh", "-c", script, "git-step", *arguments]
-    return sandbox.run(
-        argv, workspace=workspace, limits=bounds, stdin=stdin, env=_GIT_ENVIRONMENT, read_only=read_only
-    )
+    return sandbox.run(argv, workspace=workspace, limits=bounds, stdin=stdin, env=_GIT_ENVIRONMENT, read_only=read_only)
 
 
 def _said(done: Finished) -> str:

@@ -60,9 +60,7 @@ def _read(suites: list[ElementTree.Element]) -> TestReport:
                 text = (detail.text or "").rstrip().splitlines()[-_EXCERPT_LINES:]
                 failures.append(Failure(_node(case), detail.get("message", "")[:500], "\n".join(text)))
     seconds = sum(float(suite.get("time", "0")) for suite in suites)
-    return TestReport(
-        counts["passed"], counts["failure"], counts["error"], counts["skipped"], seconds, tuple(failures)
-    )
+    return TestReport(counts["passed"], counts["failure"], counts["error"], counts["skipped"], seconds, tuple(failures))
 
 
 def _cases(suite: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, str, ElementTree.Element | None]]:
