@@ -148,9 +148,9 @@ class Town:
     def delivery(self, comment: int) -> Delivery:
         """Return the delivery that told of a new comment."""
         for one in self.deliveries():
-            if one.event == "issue_comment" and one.action == "created":
-                if json.loads(one.body)["comment"]["id"] == comment:
-                    return one
+            told = one.event == "issue_comment" and one.action == "created"
+            if told and json.loads(one.body)["comment"]["id"] == comment:
+                return one
         raise AssertionError(f"the forge told nobody of the comment {comment}")
 
     def handled(self, delivery: str) -> Handled | None:
