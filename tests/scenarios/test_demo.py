@@ -133,7 +133,7 @@ def test_wrong_usage_says_what_to_do(tmp_path: Path) -> None:
     plain.mkdir()
     for arguments, advice in (
         (("--repo", str(tmp_path / "nowhere"), "--issue", "x"), "there is no directory"),
-        (("--repo", str(plain), "--issue", "x"), "git init"),
+        (("--repo", str(plain), "--issue", "x"), "no git repository"),
         (("--repo", str(plain)), "--issue"),
     ):
         done = journeyman("demo", "--json", *arguments, room=tmp_path)
