@@ -129,6 +129,31 @@ def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, w
     assert result.patch.endswith("-        n = n + 2\n+        n = n - 2\n         found += 1\n     return found\n")
 
 
+def test_an_unrelated_failing_test_does_not_hide_a_fault(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write(
+        code_a="def f(x):\n    return x < 3\n",
+        test_a="from code_a import f\n\n\ndef test_a():\n    assert f(3)\n    assert not f(4)\n",
+        test_b="import os\n\n\ndef test_b():\n    assert os.environ['NOT_THERE']\n",
+    )
+    result = mend(sandbox, root)
+    assert (result.status, result.failing) == ("fixed", ("test_a.py::test_a",))
+    assert "Still failing: test_b.py::test_b" in result.reason
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import numpyfoo\n\n\ndef f(x):\n    return x < 3\n", "No module named 'numpyfoo': install it"),
+        ("\ufeffdef f(x):\n    return x < 3\n", "code_a.py is not plain UTF-8"),
+    ],
+)
+def test_what_stands_in_the_way_is_named(sandbox: BubblewrapSandbox, write: Write, code: str, words: str) -> None:
+    root = write(code_a=code, test_a="from code_a import f\n\n\ndef test_a():\n    assert f(3)\n")
+    result = mend(sandbox, root)
+    assert result.status == "broken"
+    assert words in result.reason
+
+
 def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:
     result = mend(sandbox, write(test_fine="def test_fine():\n    assert True\n"))
     assert (result.status, result.patch, result.tests_before) == ("nothing_failing", "", "passed")

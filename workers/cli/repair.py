@@ -38,7 +38,7 @@ def repair(path: Root, test: Nodes = None, seconds: Seconds = 120.0, as_json: As
     Prints a unified diff that makes the failing tests pass and breaks no other. PATH itself is only read: apply the
     diff with `git apply` or `patch -p1`. Tests, conftest.py and configuration are never part of a patch.
 
-    Example: journeyman repair ./shop --test tests/test_cart.py::test_total | git apply
+    Example: cd shop && journeyman repair . --test tests/test_cart.py::test_total | git apply
 
     The code runs in a sandbox with JOURNEYMAN_SANDBOX_PYTHON, or with the interpreter that runs this.
 

@@ -1,9 +1,12 @@
 """The repair engine: survey, rank, search, verify. It only reads the source, and runs its code only in the sandbox."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
+from tokenize import detect_encoding
 
 from bot.ports import Sandbox
 from workers.engines.repair import goals, suite
@@ -22,6 +25,7 @@ SURVEY_SHARE = 0.5
 SINGLE_SHARE = 0.85
 LINGER = 1.0
 MOST_VERIFIED = 3
+NO_MODULE = re.compile(r"No module named '[^']{1,100}'")
 
 
 class RepairEngine:
@@ -104,12 +108,14 @@ class _Job:
                 patches, tried.partial, set(aim.goals), most=max(0, self.most - self.tried), wide=tried.exhausted
             )
             together = self._hunt(both, aim, share=1.0)
-            found = self._best(both, together, survey, facts)
+            found = self._best(both, together, survey, facts) or self._part(patches, tried, survey, facts)
             tried.exhausted = tried.exhausted and together.exhausted
         if found is not None:
             return found
         if tried.trouble:
             return replace(facts, status="broken", reason=f"The search could not run: {tried.trouble}")
+        if not self.tried or _misses_module(survey, facts):
+            return replace(facts, status="broken", reason=self._obstacle(survey, facts))
         if tried.exhausted:
             where = f"{facts.file}:{facts.line} is the most suspicious line"
             return replace(facts, reason=f"None of {self.tried} edits makes the failing tests pass; {where}.")
@@ -177,6 +183,32 @@ class _Job:
                 return self._fixed(patches[place], after, facts)
         return None
 
+    def _part(
+        self, patches: Sequence[Patch], tried: Tried, survey: suite.Survey, facts: RepairResult
+    ) -> RepairResult | None:
+        """Return a patch for some of the failing tests, where nothing serves them all: others may be unrelated."""
+
+        def worth(place: int) -> tuple[int, float]:
+            return len(tried.partial[place]), sum(part.merit for part in patches[place])
+
+        for place in sorted(tried.partial, key=worth, reverse=True)[:MOST_VERIFIED]:
+            met = tuple(goal for goal in facts.failing if goal in tried.partial[place])
+            after, part = apply_to(self.files, patches[place]), replace(facts, failing=met)
+            if met and self._holds(after, survey, part):
+                left = [goal for goal in facts.failing if goal not in met]
+                fixed = self._fixed(patches[place], after, part)
+                return replace(fixed, reason=f"{fixed.reason} Still failing: {', '.join(left[:5])}.")
+        return None
+
+    def _obstacle(self, survey: suite.Survey, facts: RepairResult) -> str:
+        """Say why nothing could be tried, or nothing could help."""
+        missing = _misses_module(survey, facts)
+        if missing:
+            return f"{missing}: install it for the sandbox's interpreter; JOURNEYMAN_SANDBOX_PYTHON names another one."
+        if not is_plain(self.files.get(facts.file, b"")):
+            return f"{facts.file} is not plain UTF-8 (a byte order mark, or another encoding): save it as UTF-8."
+        return f"There is no edit to try at {facts.file}:{facts.line}, or no time is left: give more seconds."
+
     def _holds(self, after: dict[str, bytes], survey: suite.Survey, facts: RepairResult) -> bool:
         """Run the whole suite once more, in a fresh sandbox, on a clean copy with the patch."""
         self._say("verify", note=", ".join(after))
@@ -210,6 +242,25 @@ class _Job:
     def _say(self, phase: Phase, done: int = 0, total: int = 0, note: str = "") -> None:
         if self.on_progress is not None:
             self.on_progress(Progress(phase, done, total, note, self._elapsed()))
+
+
+def is_plain(text: bytes) -> bool:
+    """Tell whether a file is UTF-8 without a byte order mark, and says nothing else of itself."""
+    try:
+        return detect_encoding(BytesIO(text).readline)[0] == "utf-8" and text.decode() is not None
+    except (SyntaxError, UnicodeDecodeError):
+        return False
+
+
+def _misses_module(survey: suite.Survey, facts: RepairResult) -> str:
+    """Return what Python says of a module that is not installed, where that is why all fail; "" otherwise."""
+    said = [
+        survey.uncollected.get(goal) or survey.failures[goal].message
+        for goal in facts.failing
+        if goal in survey.failures
+    ]
+    absent = [found[0] for text in said if (found := NO_MODULE.search(text))]
+    return absent[0] if absent and len(absent) == len(said) else ""
 
 
 def _before(survey: suite.Survey, wanted: Sequence[str]) -> Outcome:
