@@ -5,9 +5,9 @@ from pathlib import Path
 
 from bot.devforge.ci import CiResult, CiRunner
 from bot.ports import Limits, Sandbox
+from workers.tools.testing import run_tests
 
 LIMITS = Limits(wall_seconds=180, cpu_seconds=180)
-KEPT = 20_000
 
 
 def sandboxed(sandbox: Sandbox) -> CiRunner:
@@ -16,12 +16,10 @@ def sandboxed(sandbox: Sandbox) -> CiRunner:
     def run(checkout: Path) -> CiResult:
         with sandbox.workspace() as workspace:
             _copy(checkout, workspace)
-            argv = [sandbox.python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-            finished = sandbox.run(argv, workspace=workspace, limits=LIMITS)
-        log = (finished.stdout + finished.stderr).decode("utf-8", "replace")[-KEPT:]
-        lines = [line.strip("= ") for line in log.splitlines() if line.strip()]
-        summary = "the tests took too long" if finished.timed_out else (lines[-1] if lines else "no output")
-        return CiResult(finished.exit_code == 0, summary, log)
+            done = run_tests(sandbox, workspace, LIMITS)
+        lines = [line.strip("= ") for line in done.tail.splitlines() if line.strip()]
+        summary = "the tests took too long" if done.timed_out else (lines[-1] if lines else "no output")
+        return CiResult(done.exit_code == 0 and not done.timed_out, summary, done.tail)
 
     return run
 
