@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
 
 PREFIX = "JOURNEYMAN_"
 ALIKE = 0.85
+BROKERS = frozenset({"redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp"})
 EX_CONFIG = 78
 """The exit code of a process whose settings cannot work (sysexits.h)."""
 VENDOR_KEYS = {"OPENAI_API_KEY": "openai_api_key", "ANTHROPIC_API_KEY": "anthropic_api_key"}
@@ -72,6 +74,21 @@ class Settings(BaseModel):
     sweep_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
     poll_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
     resend_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
+
+    @field_validator("github_url", "slack_url", "model_url")
+    @classmethod
+    def _is_http(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("an address such as https://host/path is wanted")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_broker(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in BROKERS:
+            raise ValueError(f"an address that begins with one of {', '.join(sorted(BROKERS))} is wanted")
+        return value
 
     @property
     def database(self) -> str:

@@ -242,3 +242,18 @@ def test_a_zone_is_handed_its_own_credentials_only(zone: Zone | None) -> None:
     assert len(full) == 2 + 2 * len(CREDENTIALS)
     plain = {key: value for key, value in handed.items() if not key.endswith("_FILE")}
     guard(zone, load(plain))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("JOURNEYMAN_GITHUB_URL", "nonsense"),
+        ("JOURNEYMAN_GITHUB_URL", "ftp://forge.test"),
+        ("JOURNEYMAN_SLACK_URL", "https://"),
+        ("JOURNEYMAN_MODEL_URL", "localhost:8000"),
+        ("JOURNEYMAN_REDIS_URL", "http://redis.test"),
+    ],
+)
+def test_an_address_that_cannot_work_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{name}: .*an address"):
+        load({name: value})
