@@ -3,15 +3,10 @@
 import pytest
 
 from tests.scenarios.conftest import Found
-from tests.world import CALC, FIXED, INI, Town
+from tests.world import CALC, FIXED, Town
 from workers.demo.stage import APPROVER, STRANGER
 
 pytestmark = pytest.mark.timeout(400)
-HOPELESS = {
-    **INI,
-    "calc.py": "def add(a, b):\n    raise NotImplementedError\n",
-    "test_calc.py": "from calc import add\n\n\ndef test_add():\n    assert add('a', 3) == {'sum': [7, 'x']}\n",
-}
 
 
 def test_a_plan_is_carried_out_only_when_its_digest_is_approved(town: Town) -> None:
@@ -90,19 +85,18 @@ def test_stop_while_the_change_is_open_leaves_it_to_people(town: Town) -> None:
 
 
 def test_retry_after_a_failure_looks_at_the_repository_again(found: Found) -> None:
-    town = found(HOPELESS)
-    issue = town.issue("add() is wrong", "all tests should pass")
+    town = found({**CALC, "calc.py": FIXED})
+    issue = town.issue()
     assert town.obeyed(issue, "/agent fix").outcome == "started"
     run = town.ended("failed")
     assert run.failed is not None
-    assert run.failed.code == "no_patch"
+    assert run.failed.code == "nothing_failing"
     assert "**Not solved.**" in town.status(run)
-    town.commit({name: text for name, text in CALC.items() if name != "pytest.ini"})
+    town.commit({"calc.py": CALC["calc.py"]})
     assert town.obeyed(issue, "/agent retry").outcome == "moved"
     run = town.until(lambda run: run.published is not None, "a change to be opened")
     assert run.source is not None
     assert run.source.base_sha == town.head()
-    town.judged()
     assert run.published is not None
     town.label(run.published.number)
     town.merged_once()

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.world import INI, PLAIN
+
 pytestmark = pytest.mark.timeout(400)
 KEYS = {
     "issue", "change", "branch", "head_sha", "merged_sha", "test_before", "test_after", "gate_before", "gate_after",
@@ -89,7 +91,10 @@ def repository(folder: Path, files: Mapping[str, str]) -> Path:
 
 
 SRC = {
-    "pyproject.toml": '[project]\nname = "queue"\nversion = "1"\n\n[tool.pytest.ini_options]\npythonpath = ["src"]\n',
+    "pyproject.toml": (
+        '[project]\nname = "queue"\nversion = "1"\n\n[tool.pytest.ini_options]\npythonpath = ["src"]\n'
+        f'addopts = "{PLAIN}"\n'
+    ),
     "src/line/__init__.py": "",
     "src/line/waiting.py": (
         "class Line:\n    def __init__(self):\n        self.people = []\n\n"
@@ -104,6 +109,7 @@ SRC = {
     ),
 }
 FLAT = {
+    **INI,
     "words.py": (
         "def longest(words):\n    best = ''\n    for word in words:\n        if len(word) < len(best):\n"
         "            best = word\n    return best\n"
@@ -143,7 +149,7 @@ def test_wrong_usage_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_story_without_a_good_end_says_why(tmp_path: Path) -> None:
-    folder = repository(tmp_path / "mine", {"a.py": "X = 1\n", "test_a.py": "def test_a():\n    pass\n"})
+    folder = repository(tmp_path / "mine", {**INI, "a.py": "X = 1\n", "test_a.py": "def test_a():\n    pass\n"})
     done = journeyman("demo", "--json", "--repo", str(folder), "--issue", "Something is wrong", room=tmp_path)
     assert done.returncode == 1
     assert done.stdout == ""

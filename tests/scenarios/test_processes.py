@@ -171,18 +171,12 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         cases: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
             (("web",), {SECRET: "x", token: "t"}, 78, token),
-            (("web",), {SECRET: "x", key: "k"}, 78, key),
             (("web",), {}, 78, SECRET),
             (broker, {**redis, token: "t", SECRET: "x"}, 78, SECRET),
-            (broker, {**redis, token: "t", "JOURNEYMAN_MODEL_API_KEY": "k"}, 78, "JOURNEYMAN_MODEL_API_KEY"),
-            (broker, redis, 78, token),
-            (agent, {**redis, token: "t"}, 78, token),
             (agent, {**redis, slack: "t"}, 78, slack),
             (agent, {}, 78, "JOURNEYMAN_REDIS_URL"),
             (("beat",), {**redis, key: "k"}, 78, key),
-            (("worker", "--zone", "receiver"), redis, 2, "journeyman web"),
             (("up",), {**good, "JOURNEYMAN_LEASE_SECONDS": "soon"}, 78, "JOURNEYMAN_LEASE_SECONDS"),
-            (("up", "--port", "0"), good, 2, "--port"),
             (("up", "--port", port), good, 1, port),
             (("web", "--port", port), {SECRET: "x"}, 1, port),
         ]

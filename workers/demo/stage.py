@@ -185,7 +185,7 @@ class Scene:
                 if run.terminal and run.state != "done":
                     why = f"{run.failed.code}: {run.failed.reason}" if run.failed is not None else run.state
                     raise StoryFailed(f"waited for {what}; {why}")
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise StoryFailed(f"waited {self.stage.seconds:.0f} s for {what}; the run: {state}\n{self.stage.log()}")
 
     def eventually(self, holds: Callable[[], Any], what: str) -> Any:
@@ -196,5 +196,5 @@ class Scene:
             found = holds()
             if found:
                 return found
-            time.sleep(0.05)
+            time.sleep(0.1)
         raise StoryFailed(f"waited {self.stage.seconds:.0f} s for {what}\n{self.stage.log()}")
