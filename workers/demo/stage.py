@@ -121,6 +121,7 @@ class Scene:
 
     stage: Stage
     repo: str
+    _known: dict[str, Run] = field(default_factory=dict)
 
     def act(self, who: str, method: str, path: str, **body: object) -> Any:
         """Call the forge's API as a person; raises StoryFailed when the forge refuses."""
@@ -168,7 +169,11 @@ class Scene:
     def runs(self) -> list[Run]:
         """Return all runs of the repository, the latest first."""
         ledger = self.stage.store.ledger
-        return [fold(ledger.read(row.run)) for row in ledger.runs(repo=f"github:{self.repo}")]
+        rows = ledger.runs(repo=f"github:{self.repo}")
+        for row in rows:
+            if row.run not in self._known or self._known[row.run].version < row.version:
+                self._known[row.run] = fold(ledger.read(row.run))
+        return [self._known[row.run] for row in rows]
 
     def until(self, holds: Callable[[Run], object], what: str, *, seen: Callable[[str], None] | None = None) -> Run:
         """Wait until the latest run is as wanted; raises StoryFailed when it ended otherwise or took too long."""
