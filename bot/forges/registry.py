@@ -3,7 +3,6 @@
 from bot.domain.errors import ConfigError
 from bot.domain.events import Delivery, ForgeEvent
 from bot.forges.github import webhook
-from bot.forges.github.api import GitHubForge
 from bot.ports import Forge
 
 
@@ -13,6 +12,8 @@ def forge_for(
     """Return the adapter for a forge by name; `url` is its API's address, None for the public service."""
     match name:
         case "github":
+            from bot.forges.github.api import GitHubForge  # the receiver reads deliveries only, and needs no client
+
             address = url or "https://api.github.com"
             return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
         case _:

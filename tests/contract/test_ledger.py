@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, delete, insert, inspect, text, update
 
 from bot.adapters.database import Database, normal_url
 from bot.adapters.ledger_reader import SqlReader
-from bot.adapters.migrations import upgrade
+from bot.adapters.migrations import newest, upgrade
 from bot.adapters.schema import envelopes, heads, inbox, metadata, register
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, Conflict, LedgerError, Tampered
@@ -320,6 +320,8 @@ def test_nothing_is_appended_to_a_head_or_register_that_does_not_verify(rig: Rig
 
 def test_the_migrations_make_the_tables_of_the_schema(rig: Rig) -> None:
     upgrade(rig.url)  # saying it twice changes nothing
+    versions = rig.database.read(lambda connection: connection.execute(text("SELECT * FROM alembic_version")).all())
+    assert versions == [(newest(),)], "a revision's file is named after it: r0001_what.py"
     found = inspect(rig.database.engine)
     assert set(found.get_table_names()) == {*metadata.tables, "alembic_version"}
     for name, table in metadata.tables.items():

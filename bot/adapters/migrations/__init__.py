@@ -3,10 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
 from bot.adapters.database import Database
 from bot.domain.errors import ConfigError
@@ -21,13 +18,34 @@ def upgrade(url: str) -> None:
     ConfigError when the database was made by a newer version.
     """
     with closing(Database(url, patience=60.0)) as database:
-        try:
-            database.write(_upgrade)
-        except CommandError as error:
-            raise ConfigError(f"the database is of another version of journeyman: {error}; install that one") from error
+        if not database.read(_is_newest):
+            _migrate(database)
+
+
+def newest() -> str:
+    """Return the last revision: the files are named after theirs."""
+    return max(path.name[1:5] for path in (Path(__file__).parent / "versions").glob("r[0-9]*.py"))
+
+
+def _is_newest(connection: Connection) -> bool:
+    if not inspect(connection).has_table("alembic_version"):
+        return False
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [newest()]
+
+
+def _migrate(database: Database) -> None:
+    from alembic.util import CommandError  # a process that finds the tables up to date starts sooner without Alembic
+
+    try:
+        database.write(_upgrade)
+    except CommandError as error:
+        raise ConfigError(f"the database is of another version of journeyman: {error}; install that one") from error
 
 
 def _upgrade(connection: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
     # SQLite: the transaction began with BEGIN IMMEDIATE, so there is one migrator at a time already.
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET LOCAL lock_timeout = 0"))
