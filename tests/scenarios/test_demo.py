@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.interpreters import other_python
 from tests.world import INI, PLAIN
 
 pytestmark = pytest.mark.timeout(400)
@@ -19,11 +21,12 @@ KEYS = {
 }  # fmt: skip
 
 
-def journeyman(*arguments: str, room: Path) -> subprocess.CompletedProcess[str]:
+def journeyman(*arguments: str, room: Path, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run the command with a home and a temporary directory of its own, and no terminal."""
     temporary = room / "tmp"
     temporary.mkdir(exist_ok=True)
-    environment = {**os.environ, "TMPDIR": str(temporary), "HOME": str(room), "JOURNEYMAN_GITHUB_TOKEN": "not for you"}
+    own = {"TMPDIR": str(temporary), "HOME": str(room), "JOURNEYMAN_GITHUB_TOKEN": "not for you", **settings}
+    environment = {**os.environ, **own}
     return subprocess.run(
         [sys.executable, "-m", "bot.cli", *arguments],
         env=environment,
@@ -35,9 +38,17 @@ def journeyman(*arguments: str, room: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def plays(*arguments: str, room: Path) -> dict[str, Any]:
-    """Play to the good end; return what was printed. Nothing may be left behind."""
-    done = journeyman("demo", "--json", *arguments, room=room)
+@dataclass(frozen=True)
+class Played:
+    """What a story printed on either stream."""
+
+    result: dict[str, Any]
+    stderr: str
+
+
+def plays(*arguments: str, room: Path, **settings: str) -> Played:
+    """Play to the good end. Nothing may be left behind."""
+    done = journeyman("demo", "--json", *arguments, room=room, **settings)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert set(result) >= KEYS
@@ -52,7 +63,7 @@ def plays(*arguments: str, room: Path) -> dict[str, Any]:
     assert all(seconds >= 0 for seconds in result["seconds"].values())
     assert list((room / "tmp").iterdir()) == []
     assert _processes_of(room) == []
-    return dict(result)
+    return Played(result, done.stderr)
 
 
 def _processes_of(room: Path) -> list[str]:
@@ -70,8 +81,7 @@ def _processes_of(room: Path) -> list[str]:
 
 @pytest.mark.parametrize("model", ["none", "openai", "anthropic"])
 def test_the_example(model: str, tmp_path: Path) -> None:
-    result = plays("--model", model, room=tmp_path)
-    assert result["model"] == model
+    assert plays("--model", model, room=tmp_path).result["model"] == model
 
 
 def git(*arguments: str, cwd: Path) -> None:
@@ -108,29 +118,17 @@ SRC = {
         "def test_alone():\n    line = Line()\n    line.join('x')\n    assert line.serve() == 'x'\n"
     ),
 }
-FLAT = {
-    **INI,
-    "words.py": (
-        "def longest(words):\n    best = ''\n    for word in words:\n        if len(word) < len(best):\n"
-        "            best = word\n    return best\n"
-    ),
-    "test_words.py": (
-        "from words import longest\n\n\n"
-        "def test_longest():\n    assert longest(['a', 'ccc', 'bb']) == 'ccc'\n\n\n"
-        "def test_only_one():\n    assert longest(['word']) == 'word'\n\n\n"
-        "def test_none():\n    assert longest([]) == ''\n"
-    ),
-}
 
 
-@pytest.mark.parametrize(("files", "issue"), [
-    (SRC, "The last one is served first\n\nWhoever joined first should be served first."),
-    (FLAT, "longest() always returns nothing"),
-], ids=["src layout", "flat"])  # fmt: skip
-def test_a_repository_of_yours(files: dict[str, str], issue: str, tmp_path: Path) -> None:
-    folder = repository(tmp_path / "mine", files)
+def test_a_repository_of_yours_with_its_own_python(tmp_path: Path) -> None:
+    """In a src layout, with a module that only another interpreter has, and a file that is not committed."""
+    folder = repository(tmp_path / "mine", {**SRC, "tests/conftest.py": "import only_here\n"})
+    (folder / "draft.txt").write_text("not yet\n")
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    plays("--repo", str(folder), "--issue", issue, room=tmp_path)
+    python = other_python(tmp_path / "env")
+    issue = "The last one is served first\n\nWhoever joined first should be served first."
+    told = plays("--repo", str(folder), "--issue", issue, room=tmp_path, JOURNEYMAN_SANDBOX_PYTHON=str(python))
+    assert "note: 1 uncommitted change is not included: the last commit is taken" in told.stderr
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before, "it is only copied"
 
 

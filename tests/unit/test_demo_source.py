@@ -1,21 +1,16 @@
 """What the demonstration takes of a repository of one's own, and with which interpreter it is run."""
 
-import json
 import os
-import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import SandboxUnavailable
+from tests.interpreters import other_python
 from workers.demo.source import NotTaken, take
-from workers.sandbox.bubblewrap import BubblewrapSandbox
 
 WHO = ["-c", "user.name=Maria", "-c", "user.email=maria@example.org", "-c", "protocol.file.allow=always"]
-NEEDED = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "coverage", "pygments")
 
 
 def git(place: Path, *words: str) -> str:
@@ -90,25 +85,6 @@ CALC = {
 }
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another interpreter: it has what the sandbox needs, and one module that this one has not."""
-    home = tmp_path_factory.mktemp("other") / "env"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True, timeout=60)
-    ours, theirs = Path(sysconfig.get_path("purelib")), next(home.glob("lib/python*/site-packages"))
-    for name in NEEDED:
-        if not (ours / name).is_dir():
-            pytest.skip(f"{name} is no package in {ours}")
-        shutil.copytree(ours / name, theirs / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ours / "py.py", theirs)
-    (theirs / "only_here.py").write_text("")
-    try:
-        BubblewrapSandbox(python=str(home / "bin/python")).check()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return home / "bin/python"
-
-
 def run(words: list[str], python: Path | None) -> "subprocess.CompletedProcess[str]":
     environ = {key: value for key, value in os.environ.items() if not key.startswith("JOURNEYMAN_")}
     if python is not None:
@@ -117,19 +93,10 @@ def run(words: list[str], python: Path | None) -> "subprocess.CompletedProcess[s
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=170, check=False)
 
 
-def test_repair_uses_the_interpreter_that_is_set(python: Path, tmp_path: Path) -> None:
+def test_repair_uses_the_interpreter_that_is_set(tmp_path: Path) -> None:
+    python = other_python(tmp_path / "env")
     calc = repository(tmp_path / "calc", CALC)
     assert run(["repair", str(calc)], None).returncode == 3
     done = run(["repair", str(calc)], python)
     assert done.returncode == 0, done.stderr
     assert "+    return a + b" in done.stdout
-
-
-def test_the_demo_uses_the_interpreter_that_is_set(python: Path, tmp_path: Path) -> None:
-    calc = repository(tmp_path / "calc", CALC)
-    (calc / "draft.txt").write_text("not yet\n")
-    done = run(["demo", "--json", "--repo", str(calc), "--issue", "add() subtracts", "--seconds", "100"], python)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["landed_as_approved"] is True
-    assert "note: 1 uncommitted change is not included: the last commit is taken" in done.stderr
-    assert git(calc, "status", "--porcelain") == "?? draft.txt"
