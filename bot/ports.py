@@ -15,16 +15,27 @@ from bot.policy.gate import Permit
 
 # --- ledger ---------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a lane: the jobs of one lane are worked on one at a time, by rising number."""
+
+    lane: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A durable wish that somebody calls `name(key)`; `name` and `key` together are its identity.
 
     Wishing for a job that already waits changes nothing; wishing for one that is running makes it run once more
-    afterwards. `due` is the earliest time in seconds since the epoch; None means now.
+    afterwards. `due` is the earliest time in seconds since the epoch; None means now. A job with a `place` waits for
+    those before it in the lane, however long they pause, until they are done or die; it keeps the place of its first
+    wish.
     """
 
     name: Literal["deliver", "advance", "execute"]
     key: str
     due: float | None = None
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,17 +119,20 @@ class Jobs(Protocol):
     """The durable list of wished jobs behind Celery. Celery messages only say: look now."""
 
     def claim(self, name: str, key: str, *, seconds: float) -> Lease | None:
-        """Take a due, unleased job for `seconds`, counting the attempt first; None when there is nothing to take."""
+        """Take a due, unleased job for `seconds`, counting the attempt first; None when there is nothing to take.
+
+        Nothing is to be taken either while it is another's turn in the job's lane.
+        """
         ...
 
     def renew(self, lease: Lease, *, seconds: float) -> None:
         """Prolong a lease by compare-and-set; raises LeaseLost when somebody else has the job."""
         ...
 
-    def finish(self, lease: Lease, *, again: float | None = None) -> None:
+    def finish(self, lease: Lease, *, again: float | None = None) -> Sequence[Job]:
         """End a claim: the job is done, or due again at `again`, or at once when it was wished for meanwhile.
 
-        Resets the attempts. A lost lease is ignored.
+        Resets the attempts, and returns the job of its lane whose turn it is now. A lost lease is ignored.
         """
         ...
 
@@ -129,8 +143,18 @@ class Jobs(Protocol):
         """
         ...
 
-    def buried(self, lease: Lease) -> None:
-        """End a dying job, whose end is recorded; until then its lease can be taken over to do that."""
+    def buried(self, lease: Lease) -> Sequence[Job]:
+        """End a dying job, whose end is recorded; until then its lease can be taken over to do that.
+
+        Returns the job of its lane whose turn it is now.
+        """
+        ...
+
+    def overtakers(self, name: str, key: str) -> list[str]:
+        """Return the keys of jobs of this name that come after this one in its lane, but were begun already.
+
+        They are there when this job was wished for after that.
+        """
         ...
 
     def wish(self, jobs: Sequence[Job]) -> None:

@@ -110,7 +110,10 @@ jobs = Table(
     Column("silent", Integer, nullable=False),
     Column("dying", Integer, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("lane", Text),
+    Column("place", BigInteger),
     Index("jobs_due", "state", "due"),
+    Index("jobs_lane", "lane", "place"),
 )
 
 artifacts = Table(

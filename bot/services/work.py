@@ -77,8 +77,8 @@ class Runner:
             self.log("crashed", level="error", job=name, key=key, error=reason, exc_info=True)
             self._failed(lease, reason, _Failure(_pause(lease), DEAD_AFTER), buried)
         else:
-            self.jobs.finish(lease, again=done.again)
-            self.queue.send(done.jobs)
+            following = self.jobs.finish(lease, again=done.again)
+            self.queue.send([*done.jobs, *following])
 
     def _raced(self, lease: Lease, reason: str, buried: Callable[[str], Sequence[Job]]) -> None:
         """Look again at once: somebody else moved on. Races that never end are slowed down, and counted."""
@@ -107,8 +107,8 @@ class Runner:
             except JourneymanError as lost:
                 self.log("not buried", level="error", job=lease.name, key=lease.key, error=str(lost))
             return
-        self.jobs.buried(lease)
-        self.queue.send(follow)
+        following = self.jobs.buried(lease)
+        self.queue.send([*follow, *following])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,19 +1,23 @@
 """The contract of bot.ports.Jobs, on every database."""
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier, Event
+from typing import TypeVar
 
 import pytest
+from sqlalchemy import Connection
 
 from bot.adapters.database import Database
 from bot.adapters.jobs_sql import BURIAL, SqlJobs
 from bot.domain.errors import LeaseLost
-from bot.ports import Job, Lease
+from bot.ports import Job, Lease, Place
 from tests.contract.ledger_rig import BACKENDS, Rig, installation
 
 ONE = Job("advance", "run-1")
+T = TypeVar("T")
 
 
 @pytest.fixture(params=BACKENDS)
@@ -351,3 +355,148 @@ def test_wishes_that_cross_do_not_deadlock(rig: Rig) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(wish, range(6)))
     assert rig.jobs.counts()["waiting"] == 6
+
+
+# --- lanes
+def placed(number: int, lane: str = "github:o/r#7") -> Job:
+    return Job("deliver", f"d-{number}", place=Place(lane, number))
+
+
+def take(rig: Rig, number: int) -> Lease | None:
+    return rig.jobs.claim("deliver", f"d-{number}", seconds=10)
+
+
+def taken(rig: Rig, number: int) -> Lease:
+    lease = take(rig, number)
+    assert lease is not None
+    return lease
+
+
+def test_jobs_of_a_lane_are_claimed_one_at_a_time_by_their_place(rig: Rig) -> None:
+    rig.jobs.wish([placed(12), placed(10), placed(11)])
+    rig.jobs.wish([Job("advance", "run-1"), placed(1, "github:o/r#8")])
+    for number, others in ((10, (11, 12)), (11, (10, 12)), (12, (10, 11))):
+        lease = taken(rig, number)
+        assert [take(rig, other) for other in others] == [None, None]
+        following = rig.jobs.finish(lease)
+        assert [job.key for job in following] == ([f"d-{number + 1}"] if number < 12 else [])
+    taken(rig, 1)
+    assert rig.jobs.finish(claimed(rig)) == []
+
+
+def test_only_the_first_of_a_lane_is_sent(rig: Rig) -> None:
+    rig.jobs.wish([placed(11), placed(12)])
+    rig.jobs.wish([Job("deliver", "d-10", rig.time.wall + 5, Place("github:o/r#7", 10))])
+    assert due(rig) == []
+    rig.time.wall += 5
+    assert due(rig) == ["d-10"]
+    lease = taken(rig, 10)
+    assert due(rig) == []
+    rig.jobs.finish(lease)
+    assert due(rig) == ["d-11"]
+
+
+def test_a_place_is_kept_when_the_job_is_wished_for_again(rig: Rig) -> None:
+    rig.jobs.wish([placed(10), placed(11)])
+    rig.jobs.wish([Job("deliver", "d-11"), Job("deliver", "d-11", place=Place("another", 1))])
+    assert take(rig, 11) is None
+
+
+def test_one_that_pauses_after_a_failure_holds_up_those_behind_it(rig: Rig) -> None:
+    rig.jobs.wish([placed(10), placed(11)])
+    rig.jobs.fail(taken(rig, 10), "the forge is away", retry_at=rig.time.wall + 60, dead_after=500, ours=False)
+    assert (take(rig, 11), due(rig)) == (None, [])
+    rig.time.wall += 60
+    assert due(rig) == ["d-10"]
+    assert [job.key for job in rig.jobs.finish(taken(rig, 10))] == ["d-11"]
+
+
+def test_one_whose_worker_vanished_holds_up_those_behind_it_until_it_is_taken_over(rig: Rig) -> None:
+    rig.jobs.wish([placed(10), placed(11)])
+    taken(rig, 10)
+    rig.time.wall += 10
+    assert due(rig) == ["d-10"]
+    assert take(rig, 11) is None
+    rig.jobs.finish(taken(rig, 10))
+    taken(rig, 11)
+
+
+def test_one_that_died_holds_up_nobody_even_before_it_is_buried(rig: Rig) -> None:
+    rig.jobs.wish([placed(10), placed(11), placed(12)])
+    lease = taken(rig, 10)
+    assert rig.jobs.fail(lease, "boom", retry_at=rig.time.wall, dead_after=1)
+    rig.jobs.finish(taken(rig, 11))
+    assert [job.key for job in rig.jobs.buried(lease)] == ["d-12"]
+    taken(rig, 12)
+
+
+def test_one_that_comes_late_waits_for_the_one_at_work_and_learns_who_overtook_it(rig: Rig) -> None:
+    rig.jobs.wish([placed(11), placed(12), placed(13), placed(9, "github:o/r#8")])
+    lease = taken(rig, 11)
+    rig.jobs.wish([placed(10)])
+    assert take(rig, 10) is None
+    assert [job.key for job in rig.jobs.finish(lease)] == ["d-10"]
+    assert take(rig, 12) is None
+    taken(rig, 10)
+    assert rig.jobs.overtakers("deliver", "d-10") == ["d-11"]
+    assert rig.jobs.overtakers("deliver", "d-9") == []
+    assert rig.jobs.overtakers("deliver", "nobody") == []
+
+
+def test_two_of_one_place_are_claimed_one_after_the_other(rig: Rig) -> None:
+    twin = Job("deliver", "d-10-too", place=Place("github:o/r#7", 10))
+    rig.jobs.wish([placed(10), twin])
+    lease = taken(rig, 10)
+    assert rig.jobs.claim("deliver", twin.key, seconds=10) is None
+    assert [job.key for job in rig.jobs.finish(lease)] == [twin.key]
+
+
+class Held(Database):
+    """A database on which a transaction stays open, all done, until it may be committed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.done, self.commit = Event(), Event()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        def hold(connection: Connection) -> T:
+            result = work(connection)
+            self.done.set()
+            assert self.commit.wait(timeout=10)
+            return result
+
+        return super().write(hold)
+
+
+def test_a_claim_that_is_not_committed_yet_keeps_others_from_its_lane(rig: Rig) -> None:
+    rig.jobs.wish([placed(10), Job("deliver", "d-10-too", place=Place("github:o/r#7", 10))])
+    with closing(Held(rig.url)) as held, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(SqlJobs(held, rig.time).claim, "deliver", "d-10", seconds=10)
+        assert held.done.wait(timeout=10)
+        second = pool.submit(rig.jobs.claim, "deliver", "d-10-too", seconds=10)
+        wait([second], timeout=0.2)  # it must wait here, or take what is not free
+        held.commit.set()
+        assert first.result() is not None
+        assert second.result() is None
+
+
+def test_racers_in_a_lane_never_work_side_by_side_nor_out_of_order(rig: Rig) -> None:
+    """The later job of each lane is claimed just as the earlier one comes in and is claimed too."""
+    rounds = 25
+    together = Barrier(2, timeout=60)
+
+    def race(number: int) -> list[bool]:
+        won = []
+        with closing(Database(rig.url)) as database:
+            mine = SqlJobs(database, rig.time)
+            mine.claim("deliver", "nobody", seconds=1)  # connected
+            for lane in range(rounds):
+                job = Job("deliver", f"{lane}/{number}", place=Place(f"lane-{lane}", number))
+                together.wait()
+                mine.wish([job])
+                won.append(mine.claim("deliver", job.key, seconds=60) is not None)
+        return won
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(race, (1, 2))
+    assert [lane for lane in range(rounds) if first[lane] == second[lane]] == [], "one of the two, not both or none"

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from bot.adapters.jobs_sql import BURIAL, SqlJobs
 from bot.adapters.schema import jobs as table
 from bot.domain.errors import Conflict, Denied, LeaseLost, LedgerError, Unavailable
-from bot.ports import Job, Lease
+from bot.ports import Job, Lease, Place
 from bot.services.work import (
     DEAD_AFTER,
     HASTY_RACES,
@@ -313,6 +313,27 @@ def test_an_end_is_recorded_though_the_worker_was_killed_before_it_was(bench: Be
     assert sweep(bench.jobs, bench.queue, resend_after=1) == 1
     bench.run(lambda _renew: pytest.fail("it was worked on"))
     assert (bench.row().state, bench.buried) == ("dead", ["boom"])
+
+
+# --- lanes
+BEFORE, BEHIND = (Job("advance", key, place=Place("lane", number)) for number, key in enumerate(("first", "second")))
+
+
+def test_the_next_of_a_lane_is_woken_when_the_one_before_is_done_or_buried(rig: Rig) -> None:
+    bench = Bench(rig)
+    rig.jobs.wish([BEHIND, BEFORE])
+    bench.runner.run("advance", "second", lambda _renew: pytest.fail("it was not its turn"), bench.bury)
+    bench.runner.run("advance", "first", lambda _renew: Done([NEXT]), bench.bury)
+    assert [job.key for job in bench.queue.sent] == [NEXT.key, "second"]
+
+    def work(_renew: Renew) -> Done:
+        rig.jobs.wish([Job("advance", "third", place=Place("lane", 2))])
+        raise ZeroDivisionError
+
+    for _ in range(DEAD_AFTER):
+        bench.runner.run("advance", "second", work, bench.bury)
+        rig.time.wall += 64
+    assert [job.key for job in bench.queue.sent[2:]] == [NEXT.key, "third"]
 
 
 # --- leases

@@ -98,8 +98,11 @@ def _jobs() -> None:
         sa.Column("silent", sa.Integer, nullable=False),
         sa.Column("dying", sa.Integer, nullable=False),
         _text("reason"),
+        sa.Column("lane", sa.Text),
+        sa.Column("place", sa.BigInteger),
     )
     op.create_index("jobs_due", "jobs", ["state", "due"])
+    op.create_index("jobs_lane", "jobs", ["lane", "place"])
 
 
 def _stores() -> None:
