@@ -99,6 +99,7 @@ def said() -> dict[str, str]:
     texts["not-allowed"] = messages.not_allowed("mallory", "read", "fix")
     texts["already"] = messages.already(PLANNED)
     texts["no-run"] = messages.no_run("stop")
+    texts["overtaken"] = messages.overtaken("fix", "stop")
     texts["why-done"] = why(run_of(*FACTS["done"]), envelopes([f.Requested(intent()), *FACTS["done"]]))
     texts["why-failed"] = why(run_of(*FACTS["failed"]), envelopes([f.Requested(intent()), *FACTS["failed"]]))
     return texts

@@ -25,12 +25,16 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """The one terminal outcome of a delivery; `run` when it started or moved one."""
+    """The one terminal outcome of a delivery.
+
+    `run` when it started or moved one; `command` is the verb that it brought, if it did.
+    """
 
     delivery: str
     outcome: Literal["started", "moved", "answered", "refused", "ignored", "repeated", "failed"]
     reason: str
     run: str | None = None
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ from bot.services.explain import why
 MAX_RUNS_PER_ISSUE = 50
 OPEN_STATES = {"waiting", "merging"}
 ENDED = {"done", "failed", "stopped", "closed"}
+OBEYED = {"started", "moved", "repeated"}
+# What undoes an older command that comes late. A stop that found nothing to stop still means that nothing shall run.
+DECISIVE = {"fix": OBEYED, "plan": OBEYED, "retry": OBEYED, "stop": {*OBEYED, "answered"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Dispatch:
     performer: Performer
     wished: list[Job] = field(default_factory=list)
     topic: str = ""
+    verb: str = ""
 
     def handle(self, event: e.ForgeEvent) -> Outcome:
         """Handle an event once; a delivery that was handled before keeps its first outcome.
@@ -56,7 +60,7 @@ class Dispatch:
         return Outcome(handled, tuple(self.wished))
 
     def _outcome(self, outcome: str, reason: str, run: str | None = None) -> Handled:
-        return Handled(self.delivery.id, outcome, reason, run)  # type: ignore[arg-type]
+        return Handled(self.delivery.id, outcome, reason, run, self.verb)  # type: ignore[arg-type]
 
     def _event(self, book: DeliveryBook, event: e.ForgeEvent) -> Handled:
         match event:
@@ -108,6 +112,7 @@ class Dispatch:
         command = c.parse(event.text)
         if command is None:
             return self._outcome("ignored", "no command")
+        self.verb = type(command).__name__.lower()
         self._react(book, event)
         role = forge.role(event.repo, event.by)
         # One answer for each command, but only one in all for each person without access: nobody makes the bot chatter.
@@ -120,18 +125,20 @@ class Dispatch:
             case c.Why():
                 return self._why(book, event)
         if not role.at_least(Role.WRITE):
-            verb = type(command).__name__.lower()
-            self._say(book, event, messages.not_allowed(event.by, role, verb))
+            self._say(book, event, messages.not_allowed(event.by, role, self.verb))
             return self._outcome("refused", f"{event.by} has {role} access, not write")
         return self._obey(book, event, command, role)
 
     def _obey(self, book: DeliveryBook, event: e.Commented, command: c.Command, role: Role) -> Handled:
+        later = self._overtaken_by()
+        if later is not None:
+            text = messages.overtaken(self.verb, later.command)
+            return self._answer(book, event, text, f"/agent {later.command}, written later, was obeyed before it came")
         if isinstance(command, c.Fix | c.Plan):
             return self._start(book, event, command)
-        verb = type(command).__name__.lower()
         latest = self._latest(event.repo, event.number)
         if latest is None:
-            return self._answer(book, event, messages.no_run(verb), "no run")
+            return self._answer(book, event, messages.no_run(self.verb), "no run")
         cause = _cause(event)
         run_book = self._book(latest.id, cause)
         if cause in run_book.run.causes:
@@ -145,6 +152,14 @@ class Dispatch:
                 return self._approve(book, event, run_book, digest, role)
             case _:
                 raise AssertionError(command)
+
+    def _overtaken_by(self) -> Handled | None:
+        """Return how a later command was handled that this one, which came after it, must not undo."""
+        for delivery in self.deps.jobs.overtakers("deliver", self.delivery.id):
+            handled = DeliveryBook(self.deps.ledger, delivery).handled
+            if handled is not None and handled.outcome in DECISIVE.get(handled.command, ()):
+                return handled
+        return None
 
     def _latest(self, repo: Repo, number: int) -> Run | None:
         rows = self.deps.ledger.runs(repo=str(repo), number=number, limit=MAX_RUNS_PER_ISSUE)

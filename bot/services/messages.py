@@ -279,3 +279,11 @@ def already(run: Run) -> str:
 def no_run(verb: str) -> str:
     """The answer to a command that needs a run where there is none."""
     return f"No run works on this, so there is nothing to {verb}. `/agent fix` on an issue begins one."
+
+
+def overtaken(verb: str, by: str) -> str:
+    """The answer to a command that came in after a later one had been obeyed, and would undo it."""
+    return (
+        f"`/agent {verb}` came in late: `/agent {by}`, written after it, was obeyed before, so this one was not. "
+        "Comment again if you still want it."
+    )

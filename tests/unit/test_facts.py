@@ -13,7 +13,7 @@ from tests.builders import BASE, done, intent, judged, merged, plan, planned, pu
 
 ONE_OF_EACH: list[f.Fact] = [
     f.Received("delivery-1", "issue_comment", "00" * 32),
-    f.Handled("delivery-1", "started", "fix of #7", "run-1"),
+    f.Handled("delivery-1", "started", "fix of #7", "run-1", "fix"),
     f.Requested(intent()),
     f.SourceStored(BASE, "22" * 32),
     f.PlanDrafted(plan()),
