@@ -125,6 +125,7 @@ def _after(observers: list[Observer], response: Response) -> Response:
             write_headers(response, g.rate)
         response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
         response.headers["X-GitHub-Request-Id"] = f"{time.monotonic_ns():X}"
+    if _is_api() or request.path.startswith("/slack/api/"):
         for observer in observers:
             observer(response)
     if fault and fault.truncate:

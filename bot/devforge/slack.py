@@ -1,4 +1,4 @@
-"""The part of Slack's web API that a bot needs to tell people something: post, update, and who am I."""
+"""The part of Slack's web API that a bot needs to tell people something: post, update, look back, and who am I."""
 
 import json
 from dataclasses import dataclass
@@ -77,7 +77,16 @@ def post_message() -> Response:
             return _no("no_text")
         if len(text) > _LONGEST:
             return _no("msg_too_long")
-        message = Message(who.channel, _timestamp(world), who.user, text, blocks, thread=body.get("thread_ts"))
+        mark = body.get("metadata")
+        message = Message(
+            who.channel,
+            _timestamp(world),
+            who.user,
+            text,
+            blocks,
+            thread=body.get("thread_ts"),
+            metadata=mark if isinstance(mark, dict) else None,
+        )
         world.chat.messages.append(message)
         world.moved.notify_all()
         return answer({"ok": True, "channel": who.channel, "ts": message.ts, "message": shape(message)})
@@ -101,6 +110,30 @@ def update() -> Response:
             world.moved.notify_all()
             return answer({"ok": True, "channel": who.channel, "ts": message.ts, "text": message.text})
         return _no("message_not_found")
+
+
+@room.route("/slack/api/conversations.history", methods=["GET", "POST"])
+def history() -> Response:
+    """List a channel's messages, the latest first; the channel goes by its id, and marks are shown when asked for."""
+    world, asked = world_of_app(), request.args.to_dict() or _arguments()
+    with world.lock:
+        who = _speaker(world.chat, asked)
+        if isinstance(who, Response):
+            return who
+        if who.channel != asked.get("channel"):
+            return _no("channel_not_found")
+        if who.user in world.chat.blind:
+            return _no("missing_scope")
+        oldest, limit = float(asked.get("oldest") or 0), min(int(asked.get("limit") or 100), 999)
+        found = [one for one in reversed(world.chat.messages) if one.channel == who.channel and float(one.ts) > oldest]
+        start = int(asked.get("cursor") or 0)
+        rows = [shape(one) for one in found[start : start + limit]]
+        if asked.get("include_all_metadata") in ("true", "1", True):
+            for row, one in zip(rows, found[start:], strict=False):
+                row |= {"metadata": one.metadata} if one.metadata else {}
+        more = len(found) > start + limit
+        after = {"response_metadata": {"next_cursor": str(start + limit)}} if more else {}
+        return answer({"ok": True, "messages": rows, "has_more": more, **after})
 
 
 def find_channel(chat: Chat, name: str) -> str | None:

@@ -28,15 +28,17 @@ class Message:
     blocks: Any = None
     edited: bool = False
     thread: str | None = None
+    metadata: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class Chat:
-    """The Slack side: which tokens speak, which channels there are, what was said."""
+    """The Slack side: which tokens speak, which channels there are, what was said, and who may not look back."""
 
     tokens: dict[str, str] = field(default_factory=dict)
     channels: dict[str, str] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
+    blind: set[str] = field(default_factory=set)
 
 
 Emit = Callable[[Repository, str, dict[str, Any]], None]

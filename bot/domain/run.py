@@ -27,6 +27,7 @@ class Run:
     id: str
     version: int
     intent: Intent
+    began: float = 0.0
     generation: int = 1
     source: f.SourceStored | None = None
     draft: ActionPlan | None = None
@@ -148,7 +149,8 @@ def _begin(envelope: Envelope) -> Run:
     fact = _rightful(envelope)
     if not isinstance(fact, f.Requested):
         raise Tampered(f"{envelope.stream}: the first fact is {envelope.kind}, not Requested")
-    return Run(envelope.stream, envelope.version, fact.intent, causes=frozenset({envelope.cause}))
+    causes = frozenset({envelope.cause})
+    return Run(envelope.stream, envelope.version, fact.intent, began=envelope.clock.wall / 1000, causes=causes)
 
 
 def _rightful(envelope: Envelope) -> f.Fact:

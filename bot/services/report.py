@@ -43,9 +43,15 @@ def _chat(deps: Broker, book: RunBook, performer: Performer) -> None:
         return
     before = run.reported.get("slack")
     known = _posted(before.ref) if before is not None else None
-    effect = Effect(run.report_key("slack"), "chat", run.id)
+    tried = known is None and any(key.startswith("report:slack:") for key in run.effects)
+
+    def post() -> str:
+        # The answer to an earlier attempt was lost, or we died before it was written down: look before saying it twice.
+        found = chat.find(run.id, since=run.began) if tried else known
+        return _ref(chat.post(text, run=run.id, known=found))
+
     try:
-        ref = performer.perform(book, effect, lambda: _ref(chat.post(text, known=known)))
+        ref = performer.perform(book, Effect(run.report_key("slack"), "chat", run.id), post)
     except ForgeError:
         # Chat is a courtesy: neither an outage nor a refusal of it may hold up a run.
         ref = before.ref if before is not None else ""

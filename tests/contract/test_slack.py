@@ -1,6 +1,7 @@
 """The Notifier port over the real Slack SDK: devforge's chat, and Slack's rarer answers from a small server."""
 
 import json
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Thread
@@ -9,6 +10,7 @@ import pytest
 
 from bot.adapters.slack import SlackNotifier
 from bot.devforge.server import DevForge
+from bot.devforge.world import Message
 from bot.domain.errors import Denied, Unavailable
 from bot.ports import Notifier, Posted
 
@@ -28,29 +30,67 @@ def notifier(dev: DevForge, *, token: str = TOKEN, channel: str = "agent") -> No
 
 def test_a_message_is_posted_and_then_changed_in_place(dev: DevForge) -> None:
     chat = notifier(dev)
-    first = chat.post("working", known=None)
-    assert chat.post("done", known=first) == first
+    first = chat.post("working", run="run-1", known=None)
+    assert chat.post("done", run="run-1", known=first) == first
     (message,) = dev.slack_messages()
     assert (message.text, message.ts, message.edited) == ("done", first.timestamp, True)
 
 
 def test_a_message_that_is_gone_is_posted_anew(dev: DevForge) -> None:
     chat = notifier(dev)
-    first = chat.post("working", known=None)
-    second = chat.post("done", known=Posted(first.channel, "1.000001"))
+    first = chat.post("working", run="run-1", known=None)
+    second = chat.post("done", run="run-1", known=Posted(first.channel, "1.000001"))
     assert second.timestamp not in (first.timestamp, "1.000001")
     assert [message.text for message in dev.slack_messages()] == ["working", "done"]
 
 
+def by_id(dev: DevForge) -> Notifier:
+    return notifier(dev, channel=dev.add_slack(token=TOKEN, channel="agent"))
+
+
+def test_the_message_of_a_run_is_found_again(dev: DevForge) -> None:
+    chat, began = by_id(dev), time.time()
+    first = chat.post("working", run="run-1", known=None)
+    assert chat.find("run-2", since=began) is None
+    for number in range(3, 240):  # more than a page
+        chat.post("other", run=f"run-{number}", known=None)
+    assert chat.find("run-1", since=began) == first
+    assert chat.find("run-1", since=began + 1000) is None, "it is older than that"
+
+
+def test_somebody_elses_words_are_no_mark(dev: DevForge) -> None:
+    chat, began = by_id(dev), time.time()
+    dev.world.chat.messages += [
+        Message("C", "1", "maria", "run-1"),
+        Message(
+            dev.add_slack(token=TOKEN, channel="agent"), f"{began:.6f}", "maria", "run-1", metadata={"event_type": "x"}
+        ),
+    ]
+    assert chat.find("run-1", since=began) is None
+
+
+def test_a_token_that_may_not_look_finds_nothing(dev: DevForge) -> None:
+    chat, began = by_id(dev), time.time()
+    chat.post("working", run="run-1", known=None)
+    dev.world.chat.blind.add("journeyman")
+    assert chat.find("run-1", since=began) is None
+
+
+def test_an_outage_while_looking_is_no_answer(dev: DevForge) -> None:
+    dev.fail_next("*", "^/slack/api/conversations.history$", status=503)
+    with pytest.raises(Unavailable):
+        by_id(dev).find("run-1", since=time.time())
+
+
 def test_what_people_wrote_cannot_mention_or_link(dev: DevForge) -> None:
-    notifier(dev).post("<!channel> <https://evil.invalid|click> a & b", known=None)
+    notifier(dev).post("<!channel> <https://evil.invalid|click> a & b", run="run-1", known=None)
     (message,) = dev.slack_messages()
     assert message.text == "&lt;!channel&gt; &lt;https://evil.invalid|click&gt; a &amp; b"
 
 
 @pytest.mark.parametrize("text", ["x" * 50_000, "&" * 50_000, "ab<" * 20_000])
 def test_a_long_message_is_cut_between_characters(dev: DevForge, text: str) -> None:
-    notifier(dev).post(text, known=None)
+    notifier(dev).post(text, run="run-1", known=None)
     (message,) = dev.slack_messages()
     assert len(message.text) <= 4000
     assert message.text.endswith("\u2026")
@@ -58,15 +98,15 @@ def test_a_long_message_is_cut_between_characters(dev: DevForge, text: str) -> N
 
 
 def test_an_empty_message_is_still_a_message(dev: DevForge) -> None:
-    assert notifier(dev).post("", known=None).timestamp
+    assert notifier(dev).post("", run="run-1", known=None).timestamp
 
 
 def test_a_wrong_token_and_an_unknown_channel_are_denied(dev: DevForge) -> None:
     with pytest.raises(Denied, match="invalid_auth") as caught:
-        notifier(dev, token="xoxb-wrong-one").post("x", known=None)
+        notifier(dev, token="xoxb-wrong-one").post("x", run="run-1", known=None)
     assert "xoxb-wrong-one" not in str(caught.value)
     with pytest.raises(Denied, match="channel_not_found"):
-        notifier(dev, channel="nowhere").post("x", known=None)
+        notifier(dev, channel="nowhere").post("x", run="run-1", known=None)
 
 
 # --- rarer answers --------------------------------------------------------------------------------------------------
@@ -117,8 +157,11 @@ def slow_chat(script: Script) -> Iterator[SlackNotifier]:
 
 def test_nothing_unfurls(script: Script, slow_chat: SlackNotifier) -> None:
     script.body = b'{"ok": true, "channel": "C1", "ts": "1.2"}'
-    assert slow_chat.post("x", known=None) == Posted("C1", "1.2")
-    assert script.asked == [{"channel": "C1", "text": "x", "unfurl_links": False, "unfurl_media": False}]
+    assert slow_chat.post("x", run="run-1", known=None) == Posted("C1", "1.2")
+    mark = {"event_type": "journeyman_run", "event_payload": {"run": "run-1"}}
+    assert script.asked == [
+        {"channel": "C1", "text": "x", "metadata": mark, "unfurl_links": False, "unfurl_media": False}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +189,7 @@ def test_an_outage_is_unavailable_and_asked_once(
 ) -> None:
     script.status, script.headers, script.body = status, headers, body
     with pytest.raises(Unavailable) as caught:
-        slow_chat.post("x", known=None)
+        slow_chat.post("x", run="run-1", known=None)
     assert caught.value.retry_after == pause
     assert len(script.asked) == 1
 
@@ -155,12 +198,12 @@ def test_an_outage_is_unavailable_and_asked_once(
 def test_a_refusal_is_denied(script: Script, slow_chat: SlackNotifier, word: str) -> None:
     script.body = json.dumps({"ok": False, "error": word}).encode()
     with pytest.raises(Denied, match=word):
-        slow_chat.post("x", known=None)
+        slow_chat.post("x", run="run-1", known=None)
 
 
 def test_silence_and_nobody_there_are_unavailable(script: Script, slow_chat: SlackNotifier) -> None:
     script.silent = True
     with pytest.raises(Unavailable):
-        slow_chat.post("x", known=None)
+        slow_chat.post("x", run="run-1", known=None)
     with pytest.raises(Unavailable):
-        SlackNotifier("xoxb-s", "C1", url="http://localhost:9/", timeout=1).post("x", known=None)
+        SlackNotifier("xoxb-s", "C1", url="http://localhost:9/", timeout=1).post("x", run="run-1", known=None)

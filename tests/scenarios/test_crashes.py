@@ -94,6 +94,7 @@ def test_the_broker_is_killed_at_random_moments(town: Town) -> None:
 
 POINTS = {
     "the status comment is written": ("POST", "/issues/1/comments"),
+    "the chat message is posted": ("POST", "/slack/api/chat.postMessage"),
     "the change is opened": ("POST", "/pulls"),
     "the gate is shown": ("POST", "/check-runs"),
     "the change is merged": ("PUT", "/pulls/2/merge"),
@@ -109,7 +110,7 @@ def trap(town: Town, stage: Stage) -> Callable[[str, str], list[str]]:
         sprung: list[str] = []
 
         def watch(response: Response) -> None:
-            mine = request.path == f"/api/v3/repos/{town.repo}{path}" and request.method == method
+            mine = request.path in (f"/api/v3/repos/{town.repo}{path}", path) and request.method == method
             if mine and response.status_code < 300 and not sprung and not _by_person(town, response):
                 sprung.append(path)
                 town.kill("broker")

@@ -29,6 +29,7 @@ def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
         ("PATCH", of(town, "/issues/comments/[0-9]+")),
         ("PUT", of(town, "/pulls/[0-9]+/merge")),
         ("PATCH", of(town, "/issues/1")),
+        ("POST", "^/slack/api/chat.postMessage$"),
         ("POST", "^/slack/api/chat.update$"),
     ):
         fail(method, path, status=500, after_effect=True)
