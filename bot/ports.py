@@ -72,8 +72,11 @@ class Ledger(Protocol):
         """
         ...
 
-    def read(self, stream: str) -> list[Envelope]:
-        """Return a stream in order, every envelope verified (hash, chain, signature, right); raises Tampered."""
+    def read(self, stream: str, *, after: Envelope | None = None) -> list[Envelope]:
+        """Return a stream in order, every envelope verified (hash, chain, signature, right); raises Tampered.
+
+        With `after`, an envelope of it that was read before: what follows.
+        """
         ...
 
     def streams(self) -> list[str]:

@@ -21,23 +21,30 @@ class SqlReader:
         self._database = database
         self._verify = verify
 
-    def read(self, stream: str) -> list[Envelope]:
-        """Return a stream in order, every envelope verified, and its end too; raises Tampered."""
+    def read(self, stream: str, *, after: Envelope | None = None) -> list[Envelope]:
+        """Return a stream in order, every envelope verified, and its end too; raises Tampered.
+
+        With `after`, an envelope of this stream that was verified before, return what follows it.
+        """
         rows = select(envelopes).where(envelopes.c.stream == stream).order_by(envelopes.c.version)
+        if after is not None:
+            rows = rows.where(envelopes.c.version > after.version)
         last = select(heads).where(heads.c.stream == stream)
         found, head = self._database.read(
             lambda connection: (connection.execute(rows).all(), connection.execute(last).one_or_none())
         )
         result: list[Envelope] = []
+        end = after
         for row in found:
             envelope = envelope_of(row)
-            wrong = chain.flaw(envelope, result[-1] if result else None, self._verify)
+            wrong = chain.flaw(envelope, end, self._verify)
             if wrong:
                 raise Tampered(f"{stream} version {row.version}: {wrong}")
             result.append(envelope)
-        wrong = head_flaw(head, chain.end_of(result[-1]) if result else None, self._verify)
+            end = envelope
+        wrong = head_flaw(head, chain.end_of(end) if end is not None else None, self._verify)
         if wrong:
-            raise Tampered(f"{stream} version {len(result)}: {wrong}")
+            raise Tampered(f"{stream} version {end.version if end is not None else 0}: {wrong}")
         return result
 
     def version(self, stream: str) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.domain.envelope import Envelope
 from bot.domain.errors import Conflict, ForgeError, PatchRefused, Unavailable
 from bot.domain.facts import EffectDone, EffectFailed, EffectIntended, Fact, Handled, Received, decode
 from bot.domain.run import Run, apply, extend, fold
@@ -38,6 +39,7 @@ class RunBook:
         if not envelopes:
             raise KeyError(run)
         self.run: Run = fold(envelopes)
+        self._last = envelopes[-1]
         self.wished: list[Job] = []
 
     @property
@@ -46,8 +48,12 @@ class RunBook:
         return self.run.effects
 
     def reload(self) -> Run:
-        """Read the stream again."""
-        self.run = fold(self._ledger.read(self.run.id))
+        """Read what others have appended meanwhile."""
+        return self._see(self._ledger.read(self.run.id, after=self._last))
+
+    def _see(self, new: Sequence[Envelope]) -> Run:
+        self.run = extend(self.run, new)
+        self._last = [self._last, *new][-1]
         return self.run
 
     def write(self, *facts: Fact, jobs: Sequence[Job] = ()) -> None:
@@ -55,7 +61,7 @@ class RunBook:
         wished = [Job("advance", self.run.id), *jobs]
         row = row_of(_preview(self.run, facts), self.run.version + len(facts), self._time.now())
         new = self._ledger.append(self.run.id, facts, expect=self.run.version, cause=self._cause, jobs=wished, row=row)
-        self.run = extend(self.run, new)
+        self._see(new)
         self.wished += wished
 
     def record(self, *facts: Fact, jobs: Sequence[Job] = ()) -> None:

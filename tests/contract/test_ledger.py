@@ -70,6 +70,20 @@ def test_what_was_appended_is_read_back(rig: Rig) -> None:
     assert ledger.streams() == ["run-1"]
 
 
+def test_reading_goes_on_where_it_ended(rig: Rig) -> None:
+    ledger = rig.ledger()
+    first, second = ledger.append("run-1", [Woken("a"), Woken("b")], expect=0, cause="c")
+    assert ledger.read("run-1", after=second) == []
+    third = ledger.append("run-1", [Woken("d")], expect=2, cause="c")
+    assert ledger.read("run-1", after=second) == third
+    assert ledger.read("run-1", after=first) == [second, *third]
+    with pytest.raises(Tampered, match="does not continue"):
+        ledger.read("run-1", after=replace(first, hash="0" * 64))
+    rig.database.write(lambda connection: connection.execute(delete(envelopes).where(envelopes.c.version == 3)))
+    with pytest.raises(Tampered):
+        ledger.read("run-1", after=second)
+
+
 def test_a_stream_that_does_not_exist_is_empty(rig: Rig) -> None:
     ledger = rig.ledger()
     assert ledger.read("run-1") == []

@@ -19,9 +19,9 @@ import requests
 from bot.bootstrap import Store, open_store
 from bot.config import load, sandbox_python
 from bot.devforge.server import DevForge, Source
-from bot.domain.envelope import Zone
+from bot.domain.envelope import Envelope, Zone
 from bot.domain.errors import JourneymanError
-from bot.domain.run import Run, fold
+from bot.domain.run import Run, extend, fold
 from bot.policy.evaluate import GATE
 from workers.demo.ci import sandboxed
 from workers.sandbox.bubblewrap import BubblewrapSandbox
@@ -121,7 +121,7 @@ class Scene:
 
     stage: Stage
     repo: str
-    _known: dict[str, Run] = field(default_factory=dict)
+    _known: dict[str, tuple[Run, Envelope]] = field(default_factory=dict)
 
     def act(self, who: str, method: str, path: str, **body: object) -> Any:
         """Call the forge's API as a person; raises StoryFailed when the forge refuses."""
@@ -171,9 +171,15 @@ class Scene:
         ledger = self.stage.store.ledger
         rows = ledger.runs(repo=f"github:{self.repo}")
         for row in rows:
-            if row.run not in self._known or self._known[row.run].version < row.version:
-                self._known[row.run] = fold(ledger.read(row.run))
-        return [self._known[row.run] for row in rows]
+            known = self._known.get(row.run)
+            if known is None:
+                envelopes = ledger.read(row.run)
+                self._known[row.run] = fold(envelopes), envelopes[-1]
+            elif known[0].version < row.version:
+                run, last = known
+                new = ledger.read(row.run, after=last)
+                self._known[row.run] = extend(run, new), [last, *new][-1]
+        return [self._known[row.run][0] for row in rows]
 
     def until(self, holds: Callable[[Run], object], what: str, *, seen: Callable[[str], None] | None = None) -> Run:
         """Wait until the latest run is as wanted; raises StoryFailed when it ended otherwise or took too long."""
