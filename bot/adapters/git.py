@@ -82,17 +82,6 @@ class Git:
             _place(made, ref, sha)
             return CommitResult(sha, tree)
 
-    def tree_of(self, remote: Remote, sha: str, *, seconds: float = 60.0) -> str:
-        """Return the id of a commit's tree."""
-        with self._with_commits(remote, seconds, sha) as made:
-            return _line(made.git("rev-parse", "--verify", f"{sha}^{{tree}}"))
-
-    def changed_paths(self, remote: Remote, base_sha: str, sha: str, *, seconds: float = 60.0) -> tuple[str, ...]:
-        """Return the paths whose content or mode differs between two commits; a move is both of its ends."""
-        with self._with_commits(remote, seconds, base_sha, sha) as made:
-            out = made.git("diff-tree", "-r", "-z", "--name-only", "--no-renames", base_sha, sha)
-            return tuple(sorted(path.decode(errors="backslashreplace") for path in out.split(b"\0") if path))
-
     def landed(self, remote: Remote, *, head_sha: str, merged_sha: str, seconds: float = 300.0) -> tuple[bool, str]:
         """Tell whether the merged commit's tree is what merging this head onto its first parent gives, and why.
 
