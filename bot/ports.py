@@ -250,20 +250,12 @@ class Forge(Protocol):
 
     def change(self, repo: Repo, number: int) -> Change: ...
 
-    def find_change(self, repo: Repo, branch: str) -> Change | None:
-        """Return the latest change from this branch of the repository itself, whatever its state."""
-        ...
-
     def role(self, repo: Repo, login: str) -> Role: ...
 
     def default_branch(self, repo: Repo) -> str: ...
 
     def head(self, repo: Repo, branch: str) -> str:
         """Return the commit that a branch points at."""
-        ...
-
-    def tree(self, repo: Repo, sha: str) -> str:
-        """Return the id of a commit's git tree."""
         ...
 
     def file(self, repo: Repo, path: str, sha: str) -> str | None:

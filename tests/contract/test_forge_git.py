@@ -44,7 +44,7 @@ def test_a_patch_is_pushed_and_the_forge_agrees_about_it(rig: Rig) -> None:
     made = commit(rig)
     assert commit(rig) == made
     assert rig.forge.head(REPO, "agent/one") == made.sha
-    assert rig.forge.tree(REPO, made.sha) == made.tree
+    assert rig.call("ann", "GET", f"/git/commits/{made.sha}")["tree"]["sha"] == made.tree
     assert rig.forge.file(REPO, "a.txt", made.sha) == "two\n"
 
 

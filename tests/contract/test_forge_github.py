@@ -52,17 +52,13 @@ def test_an_issue_is_read(rig: Rig) -> None:
         rig.forge.issue(Repo("gitlab", "octo/hello"), 1)
 
 
-def test_branches_and_trees_are_read(rig: Rig) -> None:
+def test_branches_are_read(rig: Rig) -> None:
     assert rig.forge.default_branch(REPO) == "main"
     assert rig.forge.head(REPO, "main") == rig.base
     sha = rig.push("agent/with/slashes", {"new.txt": "x\n"})
     assert rig.forge.head(REPO, "agent/with/slashes") == sha
-    assert len(rig.forge.tree(REPO, sha)) == 40
-    assert rig.forge.tree(REPO, sha) != rig.forge.tree(REPO, rig.base)
     with pytest.raises(NotFound):
         rig.forge.head(REPO, "none")
-    with pytest.raises(NotFound):
-        rig.forge.tree(REPO, "ab" * 20)
 
 
 def test_a_file_is_text_or_nothing_or_an_error(rig: Rig) -> None:
@@ -147,19 +143,6 @@ def test_a_label_is_told_with_who_set_it_last(rig: Rig) -> None:
     labels = rig.forge.change(REPO, number).labels
     assert [(label.name, label.by) for label in labels] == [("go", "mo"), ("mine", ME)]
     assert all(label.event and label.at > 1_600_000_000 for label in labels)
-
-
-def test_a_change_is_found_by_its_branch_in_any_state(rig: Rig) -> None:
-    assert rig.forge.find_change(REPO, "agent/one") is None
-    first = rig.open("agent/one")
-    rig.open("agent/one-more")
-    found = rig.forge.find_change(REPO, "agent/one")
-    assert found is not None
-    assert found.number == first
-    rig.call("ann", "PATCH", f"/pulls/{first}", {"state": "closed"})
-    found = rig.forge.find_change(REPO, "agent/one")
-    assert found is not None
-    assert found.state == "closed"
 
 
 def test_checks_are_the_newest_per_name_and_source(rig: Rig) -> None:

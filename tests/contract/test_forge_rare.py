@@ -15,7 +15,7 @@ from bot.domain.errors import ConfigError, Denied, ForgeError, Invalid, NotFound
 from bot.domain.events import Delivery, Pinged
 from bot.forges.github.api import GitHubForge
 from bot.forges.registry import event_of, forge_for
-from tests.contract.forge_rig import permission_to_merge
+from tests.contract.forge_rig import permission_to_merge, permission_to_open
 
 API = "https://github.example.invalid/api/v3"
 REPO = Repo("github", "octo/hello")
@@ -229,7 +229,11 @@ def test_a_fork_with_the_same_branch_is_not_ours(web: responses.RequestsMock, fo
     other = {"ref": "another", "sha": SHA, "repo": {"full_name": REPO.name}}
     rows = [pull(number=number, head=head) for number, head in ((9, fork), (8, gone), (6, other))]
     web.get(f"{AT}/pulls", json=rows, match=[matchers.query_param_matcher({"head": "octo:topic"}, strict_match=False)])
-    assert forge.find_change(REPO, "topic") is None
+    web.post(f"{AT}/pulls", json=pull())
+    web.get(f"{AT}/pulls/7", json=pull())
+    lists(web, events=[], commits=[])
+    change = forge.ensure_change(REPO, branch="topic", base="main", title="T", body="B", permit=permission_to_open())
+    assert change.number == 7
 
 
 def test_a_list_without_end_is_refused(web: responses.RequestsMock, forge: GitHubForge) -> None:

@@ -112,12 +112,6 @@ class GitHubForge:
                     return found
         raise Unavailable(f"{repo} {number} kept moving while it was read")
 
-    def find_change(self, repo: Repo, branch: str) -> Change | None:
-        """Return the latest change from this branch of the repository itself, whatever its state."""
-        with self._talking():
-            found = self._find_pull(repo, branch, "all")
-            return None if found is None else self.change(repo, found.number)
-
     def role(self, repo: Repo, login: str) -> Role:
         """Return what a person may do; NONE for nobody and for people whom GitHub does not know."""
         if not _LOGIN.fullmatch(login):
@@ -141,11 +135,6 @@ class GitHubForge:
         with self._talking():
             return known(self._repository(repo).get_branch(branch).commit.sha)
 
-    def tree(self, repo: Repo, sha: str) -> str:
-        """Return the id of a commit's git tree."""
-        with self._talking():
-            return known(self._repository(repo).get_git_commit(sha).tree.sha)
-
     def file(self, repo: Repo, path: str, sha: str) -> str | None:
         """Return a text file at a commit, None when there is none (or something else is there).
 
@@ -157,7 +146,7 @@ class GitHubForge:
                 with translated():
                     found = repository.get_contents(path, ref=sha)
             except NotFound:
-                self.tree(repo, sha)
+                known(repository.get_git_commit(sha).tree.sha)
                 return None
             if isinstance(found, list) or known(found.type) != "file":
                 return None
@@ -183,7 +172,7 @@ class GitHubForge:
         permit.demand("open_change", repo, permit.subject)
 
         def find() -> int | None:
-            found = self._find_pull(repo, branch, "open")
+            found = self._open_pull(repo, branch)
             return None if found is None else known(found.number)
 
         def create() -> int:
@@ -262,10 +251,10 @@ class GitHubForge:
             raise Invalid(f"{repo} is not on GitHub")
         return self._github.get_repo(repo.name)
 
-    def _find_pull(self, repo: Repo, branch: str, state: Literal["open", "all"]) -> PullRequest | None:
+    def _open_pull(self, repo: Repo, branch: str) -> PullRequest | None:
         owner = repo.name.partition("/")[0]
         pulls = self._repository(repo).get_pulls(
-            state=state, head=f"{owner}:{branch}", sort="created", direction="desc"
+            state="open", head=f"{owner}:{branch}", sort="created", direction="desc"
         )
         # GitHub answers with every pull request when it does not like the filter, and forks use the same names.
         ours = (one for one in islice(pulls, _MOST_ITEMS) if one.head.ref == branch and _is_in(repo, one))
