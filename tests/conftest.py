@@ -1,6 +1,7 @@
 """For all tests: nothing leaves this machine. A connection outside loopback and unix sockets turns its test red."""
 
 import ipaddress
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -8,6 +9,12 @@ from typing import Any
 import pytest
 
 _strays: list[str] = []
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Take two workers for each core with `-n auto`: conversations wait for processes more than they compute."""
+    return 2 * len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2 * (os.cpu_count() or 1)
 
 
 class LeftLoopback(RuntimeError):

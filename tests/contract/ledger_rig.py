@@ -1,13 +1,17 @@
 """Ledgers to test with: SQLite in a temporary directory, and PostgreSQL where a server answers."""
 
+import sqlite3
+import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from bot.adapters.artifacts_sql import SqlArtifacts
 from bot.adapters.clock import SystemTime
@@ -17,9 +21,11 @@ from bot.adapters.keys import FileKeys, load_public, make_keys
 from bot.adapters.ledger_sql import SqlLedger
 from bot.adapters.memo_sql import SqlMemo
 from bot.adapters.migrations import upgrade
+from bot.adapters.schema import metadata
 from bot.domain.envelope import Zone
 
 SERVER = "postgresql://postgres@127.0.0.1:5432"
+TABLES = [*metadata.tables, "alembic_version"]
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.services)]
 
 
@@ -46,6 +52,11 @@ class Rig:
     def ledger(self, zone: Zone = Zone.BROKER) -> SqlLedger:
         return SqlLedger(self.database, self.keys_of(zone), self.time)
 
+    def streams(self) -> list[str]:
+        """Return the names of all streams, sorted."""
+        query = text("SELECT stream FROM heads")
+        return sorted(self.database.read(lambda connection: connection.execute(query).scalars().all()))
+
     @property
     def jobs(self) -> SqlJobs:
         return SqlJobs(self.database, self.time)
@@ -62,23 +73,65 @@ class Rig:
 @contextmanager
 def installation(backend: str, directory: Path) -> Iterator[Rig]:
     """Set one up, and take it away again."""
-    with _address(backend, directory) as url:
-        make_keys(directory / "keys")
-        upgrade(url)
-        database = Database(url)
-        try:
-            yield Rig(url, directory / "keys", database, HandTime())
-        finally:
-            database.close()
+    make_keys(directory / "keys")
+    url = _sqlite(directory) if backend == "sqlite" else _postgres()
+    database = Database(url)
+    try:
+        yield Rig(url, directory / "keys", database, HandTime())
+    finally:
+        database.close()
 
 
-@contextmanager
-def _address(backend: str, directory: Path) -> Iterator[str]:
-    if backend == "sqlite":
-        yield f"sqlite:///{directory}/ledger/journeyman.db"
-        return
-    with empty_postgres() as url:
-        yield url
+def _sqlite(directory: Path) -> str:
+    """Give the address of a copy of a database that was migrated once in this process."""
+    file = directory / "ledger" / "journeyman.db"
+    file.parent.mkdir(mode=0o700)
+    file.touch(mode=0o600)
+    file.write_bytes(_migrated())
+    return f"sqlite:///{file}"
+
+
+@cache
+def _migrated() -> bytes:
+    with tempfile.TemporaryDirectory() as room:
+        upgrade(f"sqlite:///{room}/new.db")
+        with closing(sqlite3.connect(f"{room}/new.db")) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Path(room, "new.db").read_bytes()
+
+
+_kept = ExitStack()
+"""The PostgreSQL database of this process, emptied for each test: making one takes the server much longer."""
+
+
+def leave() -> None:
+    """Drop what this process kept on the server."""
+    _kept.close()
+    _migrated_postgres.cache_clear()
+
+
+@cache
+def _migrated_postgres() -> tuple[str, dict[str, list[tuple[object, ...]]]]:
+    """Migrate a new database; return its address, and the rows that it has from the beginning."""
+    url = _kept.enter_context(empty_postgres())
+    upgrade(url)
+    with psycopg.connect(url, connect_timeout=5) as connection:
+        return url, {table: connection.execute(f"TABLE {table}").fetchall() for table in TABLES}
+
+
+def _postgres() -> str:
+    """Give the address of a database that is as if it was just migrated."""
+    url, begun = _migrated_postgres()
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            connection.execute(f"TRUNCATE {', '.join(TABLES)}")
+            for table, rows in begun.items():
+                for row in rows:
+                    connection.execute(f"INSERT INTO {table} VALUES ({', '.join(['%s'] * len(row))})", row)
+    except psycopg.errors.UndefinedTable:  # the test before took one away
+        leave()
+        return _postgres()
+    return url
 
 
 @contextmanager
