@@ -79,10 +79,6 @@ class Ledger(Protocol):
         """
         ...
 
-    def streams(self) -> list[str]:
-        """Return the names of all streams, sorted."""
-        ...
-
     def receive(self, delivery: Delivery, jobs: Sequence[Job]) -> bool:
         """Store a delivery, its Received fact and the jobs in one transaction; False when this body or id is known."""
         ...
@@ -95,10 +91,6 @@ class Ledger(Protocol):
         self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
     ) -> list[RunRow]:
         """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
-        ...
-
-    def run(self, run: str) -> RunRow | None:
-        """Return one run's row."""
         ...
 
 

@@ -47,16 +47,6 @@ class SqlReader:
             raise Tampered(f"{stream} version {end.version if end is not None else 0}: {wrong}")
         return result
 
-    def version(self, stream: str) -> int:
-        """Return the stream's present version (0: it does not exist), without reading it."""
-        query = select(heads.c.version).where(heads.c.stream == stream)
-        return self._database.read(lambda connection: connection.execute(query).scalar_one_or_none()) or 0
-
-    def streams(self) -> list[str]:
-        """Return the names of all streams, sorted."""
-        query = select(heads.c.stream)
-        return sorted(self._database.read(lambda connection: connection.execute(query).scalars().all()))
-
     def delivery(self, delivery_id: str) -> Delivery:
         """Return a stored delivery that the receiver vouches for; raises KeyError.
 
@@ -88,12 +78,6 @@ class SqlReader:
             query = query.where(runs.c.head == head)
         rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [RunRow(**row) for row in rows]
-
-    def run(self, run: str) -> RunRow | None:
-        """Return one run's row."""
-        query = select(runs).where(runs.c.run == run)
-        row = self._database.read(lambda connection: connection.execute(query).mappings().one_or_none())
-        return None if row is None else RunRow(**row)
 
     def run_states(self) -> dict[str, int]:
         """Return how many runs are in each state."""

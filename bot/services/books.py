@@ -56,19 +56,19 @@ class RunBook:
         self._last = [self._last, *new][-1]
         return self.run
 
-    def write(self, *facts: Fact, jobs: Sequence[Job] = ()) -> None:
+    def write(self, *facts: Fact) -> None:
         """Append facts as a decision; raises Conflict when somebody else appended since this book was read."""
-        wished = [Job("advance", self.run.id), *jobs]
+        wished = [Job("advance", self.run.id)]
         row = row_of(_preview(self.run, facts), self.run.version + len(facts), self._time.now())
         new = self._ledger.append(self.run.id, facts, expect=self.run.version, cause=self._cause, jobs=wished, row=row)
         self._see(new)
         self.wished += wished
 
-    def record(self, *facts: Fact, jobs: Sequence[Job] = ()) -> None:
+    def record(self, *facts: Fact) -> None:
         """Append facts that are true whatever else happened; bounded retries after Conflict."""
         for _ in range(MAX_RACES):
             try:
-                return self.write(*facts, jobs=jobs)
+                return self.write(*facts)
             except Conflict:
                 self.reload()
         raise Conflict(f"{self.run.id}: lost {MAX_RACES} races in a row")

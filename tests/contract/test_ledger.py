@@ -66,8 +66,7 @@ def test_what_was_appended_is_read_back(rig: Rig) -> None:
     assert {(envelope.zone, envelope.key) for envelope in first} == {(Zone.BROKER, rig.keys_of(Zone.BROKER).key_id)}
     assert [decode(envelope.kind, envelope.body) for envelope in second] == [Woken("check")]
     assert second[0].cause == first[1].id
-    assert ledger.version("run-1") == 3
-    assert ledger.streams() == ["run-1"]
+    assert rig.streams() == ["run-1"]
 
 
 def test_reading_goes_on_where_it_ended(rig: Rig) -> None:
@@ -87,15 +86,7 @@ def test_reading_goes_on_where_it_ended(rig: Rig) -> None:
 def test_a_stream_that_does_not_exist_is_empty(rig: Rig) -> None:
     ledger = rig.ledger()
     assert ledger.read("run-1") == []
-    assert ledger.version("run-1") == 0
-    assert ledger.streams() == []
-
-
-def test_streams_are_sorted_by_code_point_whatever_the_locale(rig: Rig) -> None:
-    ledger = rig.ledger()
-    for name in ("run-b", "Run-a", "run:a", "éa", "run-a"):
-        ledger.append(name, [Woken("x")], expect=0, cause="c")
-    assert ledger.streams() == ["Run-a", "run-a", "run-b", "run:a", "éa"]
+    assert rig.streams() == []
 
 
 @pytest.mark.parametrize("expect", [0, 1, 3])
@@ -106,23 +97,23 @@ def test_another_version_is_a_conflict_and_changes_nothing(rig: Rig, expect: int
         ledger.append("run-1", [Woken("c")], expect=expect, cause="c", jobs=[Job("advance", "run-1")], row=row("run-1"))
     assert ledger.read("run-1") == before
     assert rig.jobs.counts()["waiting"] == 0
-    assert ledger.run("run-1") is None
+    assert ledger.runs() == []
 
 
 def test_jobs_and_the_row_come_with_the_facts(rig: Rig) -> None:
     ledger = rig.ledger()
     ledger.append("run-1", [Woken("a")], expect=0, cause="c", jobs=[Job("advance", "run-1")], row=row("run-1"))
     assert rig.jobs.due(limit=9, resend_after=9) == [Job("advance", "run-1", rig.time.now())]
-    assert ledger.run("run-1") == row("run-1")
+    assert ledger.runs() == [row("run-1")]
     ledger.append("run-1", [Woken("b")], expect=1, cause="c", row=row("run-1", state="merged", version=2, change=9))
-    assert ledger.run("run-1") == row("run-1", state="merged", version=2, change=9)
+    assert ledger.runs() == [row("run-1", state="merged", version=2, change=9)]
 
 
 def test_jobs_can_be_wished_for_without_a_fact_if_the_version_fits(rig: Rig) -> None:
     ledger = rig.ledger()
     assert ledger.append("run-1", [], expect=0, cause="c", jobs=[Job("advance", "run-1")]) == []
     assert rig.jobs.counts()["waiting"] == 1
-    assert ledger.streams() == []
+    assert rig.streams() == []
 
 
 def test_runs_come_latest_first_and_are_found_by_issue_or_change(rig: Rig) -> None:
@@ -150,7 +141,7 @@ def test_a_zone_cannot_append_what_it_may_not_sign(rig: Rig) -> None:
     ):
         with pytest.raises(LedgerError, match=f"{zone.value} may not sign {type(fact).__name__}"):
             rig.ledger(zone).append("run-1", [fact], expect=0, cause="c")
-    assert rig.ledger().streams() == []
+    assert rig.streams() == []
 
 
 def test_the_logical_clock_goes_forward_when_the_wall_goes_back(rig: Rig) -> None:
@@ -201,7 +192,7 @@ def test_numbers_that_json_cannot_carry_are_refused(rig: Rig, value: float) -> N
     ledger = rig.ledger(Zone.AGENT)
     with pytest.raises(LedgerError, match="TaskDone cannot be stored"):
         ledger.append("run-1", [TaskDone("t", 1, "p", {"n": value})], expect=0, cause="c")
-    assert ledger.streams() == []
+    assert rig.streams() == []
 
 
 def test_a_body_that_is_too_large_is_refused_with_the_way_out(rig: Rig) -> None:
@@ -224,7 +215,7 @@ def test_a_delivery_is_received_once(rig: Rig) -> None:
     assert not ledger.receive(delivery("d-2"), jobs)  # the body is known: the id is not signed
     assert ledger.receive(delivery("d-3", name="ping"), [])
     assert ledger.delivery("d-1") == delivery()
-    assert ledger.streams() == ["delivery:d-1", "delivery:d-3"]
+    assert rig.streams() == ["delivery:d-1", "delivery:d-3"]
     assert [envelope.cause for envelope in ledger.read("delivery:d-1")] == ["github"]
     assert rig.jobs.counts()["waiting"] == 1
 
@@ -329,7 +320,7 @@ def test_nothing_is_appended_to_a_head_or_register_that_does_not_verify(rig: Rig
     rig.database.write(lambda connection: connection.execute(update(register).values(streams=9)))
     with pytest.raises(Tampered, match="register"):
         ledger.append("run-2", [Woken("b")], expect=0, cause="c")
-    assert ledger.streams() == ["run-1"]
+    assert rig.streams() == ["run-1"]
 
 
 def test_the_migrations_make_the_tables_of_the_schema(rig: Rig) -> None:
@@ -403,7 +394,7 @@ def test_who_only_looks_cannot_write(rig: Rig) -> None:
         assert [envelope.version for envelope in reader.read("run-1")] == [1]
         with pytest.raises(LedgerError, match=r"read.?only"):
             database.write(lambda connection: connection.execute(text("DELETE FROM envelopes")))
-    assert rig.ledger().version("run-1") == 1
+    assert len(rig.ledger().read("run-1")) == 1
 
 
 def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_a_forged_delivery_is_not_obeyed_and_its_end_writes_nothing(rig: Rig) ->
     rig.jobs.wish([Job("deliver", "d-9")])
     deliver(rig, "d-9")
     assert rig.jobs.counts() == {"waiting": 0, "leased": 0, "dead": 1}
-    assert rig.ledger().streams() == []
+    assert rig.streams() == []
 
 
 def test_a_job_for_no_delivery_ends_without_a_word_in_the_ledger(rig: Rig) -> None:
