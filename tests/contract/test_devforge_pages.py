@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -194,6 +195,58 @@ def test_slack_refuses_as_slack_does(forge: Seeded) -> None:
         timeout=10,
     )
     assert form.json()["ok"] is True
+
+
+def test_the_real_slack_client_reads_the_history(forge: Seeded) -> None:
+    channel = forge.forge.add_slack(token="xoxb-one", channel="builds", user="one")
+    forge.forge.add_slack(token="xoxb-two", channel="builds", user="two")
+    client, mark = chat(forge, "xoxb-one"), {"event_type": "built", "event_payload": {"number": 1}}
+    first = client.chat_postMessage(channel=channel, text="first", metadata=mark)
+    chat(forge, "xoxb-two").chat_postMessage(channel=channel, text="reply", thread_ts=first["ts"])
+    for text in ("second", "third"):
+        chat(forge, "xoxb-two").chat_postMessage(channel=channel, text=text)
+    client.chat_update(channel=channel, ts=first["ts"], text="first, edited")
+
+    def texts(**asked: Any) -> list[list[str]]:
+        pages = client.conversations_history(channel=channel, **asked)
+        return [[message["text"] for message in page["messages"]] for page in pages]
+
+    assert texts(limit=2) == [["third", "second"], ["first, edited"]]
+    assert texts(oldest=first["ts"]) == [["third", "second"]]
+    plain = client.conversations_history(channel=channel)["messages"][-1]
+    shown = client.conversations_history(channel=channel, include_all_metadata=True)["messages"][-1]
+    assert "metadata" not in plain
+    assert shown == {**plain, "metadata": mark}, "an update leaves it as it is"
+    assert (plain["user"], plain["ts"]) == (client.auth_test()["user_id"], first["ts"])
+
+
+@pytest.mark.parametrize(
+    ("refused", "asked"),
+    [
+        ("channel_not_found", {"channel": "builds"}),
+        ("invalid_cursor", {"cursor": "2"}),
+        ("invalid_cursor", {"cursor": "bmV4dF90czp4"}),
+        ("invalid_arguments", {"oldest": "yesterday"}),
+        ("invalid_arguments", {"oldest": "inf"}),
+        ("invalid_arguments", {"limit": "many"}),
+    ],
+)
+def test_a_history_that_cannot_be_is_refused(forge: Seeded, refused: str, asked: dict[str, str]) -> None:
+    channel = forge.forge.add_slack(token="xoxb-one", channel="builds")
+    with pytest.raises(SlackApiError) as error:
+        chat(forge, "xoxb-one").api_call("conversations.history", params={"channel": channel, **asked})
+    assert error.value.response["error"] == refused
+
+
+def test_a_history_takes_a_token_and_a_scope(forge: Seeded) -> None:
+    channel = forge.forge.add_slack(token="xoxb-one", channel="builds", user="one")
+    with pytest.raises(SlackApiError) as error:
+        chat(forge, "xoxb-none").conversations_history(channel=channel)
+    assert error.value.response["error"] == "invalid_auth"
+    forge.forge.world.chat.blind.add("one")
+    with pytest.raises(SlackApiError) as error:
+        chat(forge, "xoxb-one").conversations_history(channel=channel)
+    assert (error.value.response["error"], error.value.response["needed"]) == ("missing_scope", "channels:history")
 
 
 def test_a_taken_port_is_an_error_and_leaves_nothing(forge: Seeded) -> None:
