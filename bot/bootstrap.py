@@ -181,7 +181,8 @@ def _chat(settings: Settings) -> SlackNotifier | None:
         return None
     if not settings.slack_channel:
         raise ConfigError("JOURNEYMAN_SLACK_TOKEN is set; set JOURNEYMAN_SLACK_CHANNEL to the channel's id as well")
-    return SlackNotifier(settings.slack_token.get_secret_value(), settings.slack_channel, url=settings.slack_url)
+    token, log = settings.slack_token.get_secret_value(), log_of(settings, Zone.BROKER)
+    return SlackNotifier(token, settings.slack_channel, log, url=settings.slack_url)
 
 
 def policies_of(settings: Settings) -> Callable[[str], LoadedPolicy]:

@@ -334,15 +334,11 @@ class Posted:
 class Notifier(Protocol):
     """One message per run, updated in place."""
 
-    def post(self, text: str, *, run: str, known: Posted | None) -> Posted:
-        """Post the message of a run, or update the known one; raises Unavailable or Denied."""
-        ...
+    def post(self, text: str, *, run: str, known: Posted | None, since: float | None) -> Posted:
+        """Post the message of a run, or update the known one; raises Unavailable or Denied.
 
-    def find(self, run: str, *, since: float) -> Posted | None:
-        """Look for the message of a run that was posted after `since` (seconds since the epoch).
-
-        For an attempt to post whose end is not known. None when there is none, or when we may not look; raises
-        Unavailable or Denied.
+        `since` (seconds since the epoch) says that the end of an earlier attempt, made after it, is not known: what
+        that left is looked for before anything is posted. None says that there was no such attempt.
         """
         ...
 

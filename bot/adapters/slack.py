@@ -3,7 +3,7 @@
 import http.client
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from slack_sdk import WebClient
@@ -16,60 +16,90 @@ from bot.ports import Posted
 _LONGEST = 3900  # Slack refuses updates of more than 4,000 characters
 _PAUSE = 30.0  # what Slack's limits ask for when no Retry-After says more
 _GONE = frozenset({"message_not_found", "edit_window_closed", "cant_update_message"})
-_UNREADABLE = frozenset({"missing_scope", "no_permission", "not_in_channel"})
 _PASSING = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "team_added_to_org"})
 _WORD = re.compile(r"[a-z0-9_]+")  # anything else is the library's text about an answer that is no JSON
-_RUN = "journeyman_run"
-_PAGES = 10
+_RUN = "journeyman_run"  # the type of the metadata that names the run of a message
+_PAGES, _PAGE = 10, 200
 _SKEW = 300.0  # seconds by which Slack's clock may be behind ours
+_FIX = (
+    "give the Slack app the scope channels:history (groups:history for a private channel), invite it to the channel, "
+    "and set JOURNEYMAN_SLACK_CHANNEL to the channel's id, not its name"
+)
 _LIMITED = frozenset({"ratelimited", "rate_limited"})
 
 
 class SlackNotifier:
-    """Says things in one channel. `url` is the root of the web API, `timeout` the seconds for each answer."""
+    """Says things in one channel. `url` is the root of the web API, `timeout` the seconds for each answer.
 
-    def __init__(self, token: str, channel: str, *, url: str = "https://slack.com/api/", timeout: int = 10) -> None:
-        self._channel = channel
+    `log(event, level=..., **fields)` is told when a message may have been posted twice.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        channel: str,
+        log: Callable[..., None],
+        *,
+        url: str = "https://slack.com/api/",
+        timeout: int = 10,
+    ) -> None:
+        self._channel, self._log = channel, log
         base = url if url.endswith("/") else f"{url}/"
         # Without the library's own retries: a message whose answer was lost would be posted twice.
         self._client = WebClient(token=token, base_url=base, timeout=timeout, retry_handlers=[])
 
-    def post(self, text: str, *, run: str, known: Posted | None) -> Posted:
+    def post(self, text: str, *, run: str, known: Posted | None, since: float | None) -> Posted:
         """Post a run's message, or bring the known one up to date; one that is gone or too old is posted anew.
 
-        The text is shown as it is: nothing in it can link, mention or unfurl. Raises Unavailable or Denied.
+        With `since`, the channel's history from then on is searched for the run's message before one is posted; where
+        we may not look, it is posted, and the log says so. The text is shown as it is: nothing in it can link, mention
+        or unfurl. Raises Unavailable or Denied.
         """
         shown = _escaped(text)
-        if known is not None:
-            try:
-                return self._call("update", channel=known.channel, ts=known.timestamp, text=shown)
-            except _Gone:
-                pass
+        posted = self._update(known, shown)
+        if posted is None and since is not None:
+            posted = self._update(self._find(run, since, known), shown)
+        if posted is not None:
+            return posted
         mark = {"event_type": _RUN, "event_payload": {"run": run}}
         named = {"channel": self._channel, "text": shown, "metadata": mark}
         return self._call("postMessage", **named, unfurl_links=False, unfurl_media=False)
 
-    def find(self, run: str, *, since: float) -> Posted | None:
-        """Look for our message of a run in the channel's history; None where the token lacks the scope to look.
+    def _update(self, there: Posted | None, shown: str) -> Posted | None:
+        """Change a message; None where there is none, or none that can be changed."""
+        if there is None:
+            return None
+        try:
+            return self._call("update", channel=there.channel, ts=there.timestamp, text=shown)
+        except _Gone:
+            return None
 
-        Slack takes the channel's id only here, never its name. Raises Unavailable or Denied.
-        """
-        cursor = ""
+    def _find(self, run: str, since: float, gone: Posted | None) -> Posted | None:
+        """Look for our message of a run, other than the one that is gone; None also where we may not look."""
+        try:
+            return self._search(run, since, gone)
+        except Denied as error:
+            # Chat is for people: a message twice is better than none. Where the token is no good, posting says so.
+            told = {"run": run, "error": str(error), "fix": _FIX}
+            self._log("the chat's history may not be read: a message may be there twice", level="warning", **told)
+            return None
+
+    def _search(self, run: str, since: float, gone: Posted | None) -> Posted | None:
+        me = str(self._ask("auth.test").get("user_id"))
+        oldest = f"{max(since - _SKEW, 0.0):.6f}"
+        asked = {"channel": self._channel, "oldest": oldest, "limit": _PAGE, "include_all_metadata": True}
         for _ in range(_PAGES):
-            try:
-                answer = self._ask(
-                    "conversations.history",
-                    params={"channel": self._channel, "oldest": f"{since - _SKEW:.6f}", "limit": 200}
-                    | {"include_all_metadata": "true", "cursor": cursor},
-                )
-            except _MayNotLook:
-                return None
-            for message in answer.get("messages") or ():
-                if _is_of(run, message):
-                    return Posted(self._channel, str(message["ts"]))
-            cursor = (answer.get("response_metadata") or {}).get("next_cursor") or ""
+            page = self._ask("conversations.history", params=asked)
+            for message in _messages(page):
+                there = Posted(self._channel, str(message.get("ts")))
+                if message.get("user") == me and _run_of(message) == run and there != gone:
+                    return there
+            cursor = _cursor(page)
             if not cursor:
                 return None
+            asked["cursor"] = cursor
+        told = {"run": run, "messages": _PAGES * _PAGE}
+        self._log("the chat's history is too long: a message may be there twice", level="warning", **told)
         return None
 
     def _call(self, method: str, **arguments: object) -> Posted:
@@ -91,17 +121,22 @@ class SlackNotifier:
         return data
 
 
-def _is_of(run: str, message: object) -> bool:
-    """Tell whether a message is marked as ours; marks of other apps have their own type, or are not shown to us."""
-    mark = message.get("metadata") if isinstance(message, dict) else None
-    if not isinstance(mark, dict) or not isinstance(message, dict) or not isinstance(message.get("ts"), str):
-        return False
-    payload = mark.get("event_payload")
-    return mark.get("event_type") == _RUN and isinstance(payload, dict) and payload.get("run") == run
+def _messages(page: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = page.get("messages")
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
-class _MayNotLook(Denied):
-    """The token cannot read the channel's history."""
+def _cursor(page: dict[str, Any]) -> str:
+    """Return what leads to the next page; empty on the last one."""
+    after = page.get("response_metadata")
+    return str(after.get("next_cursor") or "") if isinstance(after, dict) else ""
+
+
+def _run_of(message: dict[str, Any]) -> object:
+    """Return the run that a message's metadata names; anything may stand there, since other apps write it as well."""
+    mark = message.get("metadata")
+    payload = mark.get("event_payload") if isinstance(mark, dict) and mark.get("event_type") == _RUN else None
+    return payload.get("run") if isinstance(payload, dict) else None
 
 
 class _Gone(Denied):
@@ -119,8 +154,6 @@ def _error(response: SlackResponse | dict[str, Any]) -> Denied | Unavailable:
         return Unavailable("Slack asks for a pause", _pause(headers))
     if status >= 500 or word in _PASSING or not _WORD.fullmatch(word):
         return Unavailable(f"Slack cannot answer now: {word}")
-    if word in _UNREADABLE:
-        return _MayNotLook(f"Slack: {word}")
     if word in _GONE:
         return _Gone(f"Slack: {word}")
     return Denied(f"Slack refuses: {word}; check the token, its scopes, and that the bot is in the channel")

@@ -4,6 +4,7 @@ from hashlib import sha256
 
 from bot.domain.errors import ForgeError, Unavailable
 from bot.domain.facts import Reported
+from bot.domain.run import Run
 from bot.ports import Posted
 from bot.services import messages
 from bot.services.books import Effect, Performer, RunBook
@@ -43,19 +44,24 @@ def _chat(deps: Broker, book: RunBook, performer: Performer) -> None:
         return
     before = run.reported.get("slack")
     known = _posted(before.ref) if before is not None else None
-    tried = known is None and any(key.startswith("report:slack:") for key in run.effects)
-
-    def post() -> str:
-        # The answer to an earlier attempt was lost, or we died before it was written down: look before saying it twice.
-        found = chat.find(run.id, since=run.began) if tried else known
-        return _ref(chat.post(text, run=run.id, known=found))
-
+    since = run.began if _unsure(run) else None
+    effect = Effect(run.report_key("slack"), "chat", run.id)
     try:
-        ref = performer.perform(book, Effect(run.report_key("slack"), "chat", run.id), post)
+        ref = performer.perform(book, effect, lambda: _ref(chat.post(text, run=run.id, known=known, since=since)))
     except ForgeError:
         # Chat is a courtesy: neither an outage nor a refusal of it may hold up a run.
         ref = before.ref if before is not None else ""
     book.record(Reported("slack", digest, ref))
+
+
+def _unsure(run: Run) -> bool:
+    """Tell whether an attempt to say something may have left a message that we do not know of.
+
+    The answer was lost, or we died before it was written down. A refusal counts as well: it may be the answer to the
+    second of two attempts, and does not tell how the first one ended.
+    """
+    said = [outcome for key, outcome in run.effects.items() if key.startswith("report:slack:")]
+    return any(not outcome.startswith("done ") for outcome in said)
 
 
 def _known(book: RunBook, surface: str) -> str:

@@ -134,5 +134,7 @@ def test_the_broker_dies_right_after_an_effect(point: str, town: Town, trap: Cal
     run = town.until(lambda run: run.published is not None, "a change to be opened")
     assert run.published is not None
     town.label(run.published.number)
-    town.merged_once()
+    merged = town.merged_once()
     assert sprung, f"never came to: {point}"
+    (message,) = town.chat(merged)
+    assert "*Done.*" in message

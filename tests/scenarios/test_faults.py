@@ -38,7 +38,9 @@ def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
     run = town.until(lambda run: run.published is not None, "a change to be opened")
     assert run.published is not None
     town.label(run.published.number)
-    town.merged_once()
+    merged = town.merged_once()
+    (message,) = town.chat(merged)
+    assert "*Done.*" in message
 
 
 def test_reads_fail_are_cut_and_hang(town: Town) -> None:
