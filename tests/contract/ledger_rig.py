@@ -12,7 +12,6 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy import text
 
 from bot.adapters.artifacts_sql import SqlArtifacts
 from bot.adapters.clock import SystemTime
@@ -52,11 +51,6 @@ class Rig:
 
     def ledger(self, zone: Zone = Zone.BROKER) -> SqlLedger:
         return SqlLedger(self.database, self.keys_of(zone), self.time)
-
-    def streams(self) -> list[str]:
-        """Return the names of all streams, sorted."""
-        query = text("SELECT stream FROM heads")
-        return sorted(self.database.read(lambda connection: connection.execute(query).scalars().all()))
 
     def streams(self) -> list[str]:
         """Return the names of all streams, sorted."""
