@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 ARGS ?=
 
-.PHONY: help setup demo test check lint bench lock clean
+.PHONY: help setup demo test slow check lint bench lock clean
 
 help: ## Say what each target does
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,8 +31,11 @@ setup: $(VENV)/.dev ## Install everything, the tools for development too
 demo: $(VENV)/.run ## Watch an issue become a merged change (ARGS="--repo PATH --issue TEXT" for a repository of yours)
 	@$(VENV)/bin/journeyman demo $(ARGS)
 
-test: $(VENV)/.dev ## Run the tests, in parallel and in random order
-	@$(PY) -m pytest -n auto --dist worksteal $(ARGS)
+test: $(VENV)/.dev ## Run the tests, in parallel and in random order, without the slow ones
+	@$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+
+slow: $(VENV)/.dev ## Run the slow tests: the longer campaigns, and whole demonstrations
+	@$(PY) -m pytest -n auto --dist worksteal -m slow $(ARGS)
 
 lint: $(VENV)/.dev ## Style, types, and the import contract
 	@$(VENV)/bin/ruff check .
@@ -40,7 +43,7 @@ lint: $(VENV)/.dev ## Style, types, and the import contract
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-cache
 
-check: lint test ## What CI runs
+check: lint test slow ## What CI runs
 
 bench: $(VENV)/.dev ## Measure: make bench ARGS="repair [DIR]"
 	@$(PY) -m tests.bench $(ARGS)

@@ -15,6 +15,7 @@ from tests.interpreters import other_python
 from tests.world import INI, PLAIN
 
 pytestmark = pytest.mark.timeout(400)
+SLOW = pytest.mark.slow
 KEYS = {
     "issue", "change", "branch", "head_sha", "merged_sha", "test_before", "test_after", "gate_before", "gate_after",
     "approved_by", "slack_messages", "audit", "seconds",
@@ -79,7 +80,7 @@ def _processes_of(room: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("model", ["none", "openai", "anthropic"])
+@pytest.mark.parametrize("model", ["none", pytest.param("openai", marks=SLOW), pytest.param("anthropic", marks=SLOW)])
 def test_the_example(model: str, tmp_path: Path) -> None:
     assert plays("--model", model, room=tmp_path).result["model"] == model
 
@@ -120,6 +121,7 @@ SRC = {
 }
 
 
+@SLOW
 def test_a_repository_of_yours_with_its_own_python(tmp_path: Path) -> None:
     """In a src layout, with a module that only another interpreter has, and a file that is not committed."""
     folder = repository(tmp_path / "mine", {**SRC, "tests/conftest.py": "import only_here\n"})

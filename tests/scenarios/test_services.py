@@ -97,6 +97,7 @@ def own_queues() -> Iterator[None]:
                 channel.exchange_delete(queue)
 
 
+@pytest.mark.slow
 def test_rabbitmq_as_the_broker() -> None:
     with own_queues(), Stage({"JOURNEYMAN_REDIS_URL": RABBIT}, seconds=SECONDS) as stage:
         town = Town(stage.scene("rabbit", CALC))
