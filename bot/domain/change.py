@@ -128,6 +128,10 @@ class Remote:
     secret: str
 
 
+GATE = "journeyman/gate"
+"""The name of the gate's own check or status on a commit."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateReport:
     """What the gate says about one commit, for the forge to show: state, one line, and markdown details."""

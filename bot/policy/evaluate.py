@@ -6,11 +6,10 @@ from typing import Literal, assert_never
 
 import pathspec
 
-from bot.domain.change import Change, Check, LabelSet, Role
+from bot.domain.change import GATE, Change, Check, LabelSet, Role
 from bot.policy.load import LoadedPolicy
 from bot.policy.model import Checks, Label, Party, Paths, Rule
 
-GATE = "journeyman/gate"
 RuleState = Literal["pass", "pending", "fail"]
 CheckState = Literal["none", "pending", "failure", "success"]
 

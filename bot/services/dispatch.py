@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 from bot.domain import commands as c
 from bot.domain import events as e
-from bot.domain.change import Repo, Role
+from bot.domain.change import GATE, Repo, Role
 from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, Unavailable
 from bot.domain.facts import Handled, PlanApproved, Requested, Retried, Stopped, Woken
 from bot.domain.intent import Intent
 from bot.domain.run import Run, fold, run_id
-from bot.policy.evaluate import GATE
 from bot.ports import Job
 from bot.services import messages
 from bot.services.books import DeliveryBook, Effect, Performer, RunBook, row_of

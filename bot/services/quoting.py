@@ -20,6 +20,7 @@ ADDRESSES = (
 )
 
 _TICK = "\N{MODIFIER LETTER GRAVE ACCENT}"
+# Variation selectors and the Hangul and Khmer fillers show nothing but are no format characters by category.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u3164\uffa0") | frozenset(
     chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0000, 0xE1000))
 )
@@ -51,13 +52,16 @@ def plain(text: str, limit: int) -> str:
 
 def visible(text: str) -> str:
     """Return the text with every kind of space as a space, and without what cannot be seen or re-orders the rest."""
-    return "".join(" " if char.isspace() else char for char in TERMINAL.sub("", text) if _is_seen(char))
+    shown = TERMINAL.sub("", text)
+    kept = (char for char in shown if not unseen(char) or (char.isascii() and char.isspace()))
+    return "".join(" " if char.isspace() else char for char in kept)
 
 
-def _is_seen(char: str) -> bool:
+def unseen(char: str) -> bool:
+    """Tell whether a character shows nothing or re-orders others: controls, tabs and line feeds too, and fillers."""
     if char.isascii():
-        return char.isprintable() or char.isspace()
-    return category(char) not in {"Cc", "Cf", "Cs", "Co"} and char not in _UNSEEN
+        return not char.isprintable()
+    return category(char) in {"Cc", "Cf", "Cs", "Co"} or char in _UNSEEN
 
 
 def _line(text: str) -> str:

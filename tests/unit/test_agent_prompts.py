@@ -12,7 +12,7 @@ from bot.domain.errors import ConfigError
 from bot.domain.intent import Intent
 from workers.agents.planner import TemplatePlanner
 from workers.agents.prompts import TOTAL, system_prompt, task_prompt
-from workers.agents.untrusted import Section, cut_middle, framed, harmless, mark_for
+from workers.agents.untrusted import Section, framed, harmless, mark_for
 
 MARK = "0123456789abcdef0123456789abcdef"
 HIDDEN = "\u200b\u200d\u202e\u2066\u00ad\ufeff\U000e0041\U000e007f\ufe0f\u3164\x1b\x00\x08\ud800"
@@ -79,11 +79,8 @@ def test_no_text_can_close_its_section(text: str, forged: str) -> None:
 
 
 def test_texts_are_cut_in_the_middle() -> None:
-    shown = cut_middle("a" * 500 + "z" * 500, 100)
-    assert shown.startswith("a" * 66)
-    assert shown.endswith("z" * 34)
-    assert "900 characters cut" in shown
-    assert cut_middle("short", 100) == "short"
+    shown = framed(Section("log", "a" * 500 + "z" * 500, 100), MARK)
+    assert "\n" + "a" * 66 + "\n[... 900 characters cut out of the middle ...]\n" + "z" * 34 + "\n" in shown
 
 
 def test_all_sections_together_are_bounded() -> None:

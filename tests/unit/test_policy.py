@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
-from bot.domain.change import Check, LabelSet, Repo, Role
+from bot.domain.change import GATE, Check, LabelSet, Repo, Role
 from bot.domain.errors import PolicyError
 from bot.policy import schema
-from bot.policy.evaluate import GATE, RuleVerdict, check_state, evaluate, protected, protected_paths
+from bot.policy.evaluate import RuleVerdict, check_state, evaluate, protected, protected_paths
 from bot.policy.load import MAX_BYTES, LoadedPolicy, describe, load
 from bot.policy.model import Policy
 from bot.services.deps import Broker

@@ -69,6 +69,7 @@ def test_output_is_cut_in_the_middle_and_made_readable() -> None:
     shown = cut("a" * 100 + "b" * 100, 30)
     assert shown.startswith("a" * 10 + "\n[... 170 characters cut")
     assert shown.endswith("]\n" + "b" * 20)
+    assert cut("a" * 100, 30, head=20).startswith("a" * 20 + "\n[... 70 characters cut")
     assert cut("short", 30) == "short"
     assert readable(b"ok\r\n\x1b[31mred\x9b \xff\ttab") == "ok\n\ufffd[31mred\ufffd \ufffd\ttab"
     assert lines_of("a\r\nb\x0cc\n") == ["a", "b\x0cc"]

@@ -10,6 +10,7 @@ from bot.domain.errors import ModelError
 from bot.ports import Answer, Ask, Model, Text, ToolCall, ToolResult, ToolSpec, Turn
 from workers.agents.window import window
 from workers.models.errors import BudgetSpent
+from workers.tools.output import cut
 
 Code = Literal["finished", "turns", "time", "refusal", "model_error", "no_tool_use", "repeated", "budget"]
 FINISH = ToolSpec(
@@ -276,10 +277,7 @@ class _Work:
 
     def _fitting(self, content: str) -> str:
         limit = self._limits.result_chars
-        if len(content) <= limit:
-            return content
-        half = limit // 2
-        return f"{content[:half]}\n[... {len(content) - 2 * half} characters cut ...]\n{content[-half:]}"
+        return cut(content, limit, head=limit // 2)
 
 
 def _words(answer: Answer) -> str:

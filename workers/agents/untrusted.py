@@ -3,16 +3,15 @@
 import re
 from dataclasses import dataclass
 from secrets import token_hex
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from bot.ports import Memo
+from bot.services.quoting import unseen
+from workers.tools.output import cut
 
 LIMIT = 12_000
 """Characters of one section, unless it says otherwise."""
 
-_KEPT_CONTROLS = frozenset("\n\t")
-# Variation selectors and the Hangul and Khmer fillers show nothing but are no format characters by category.
-_INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
 _FORGED = re.compile(r"<{2,}\s*/?\s*(?:data|end)\b[^\n]*", re.IGNORECASE)
 # What chat templates use to mark turns: a model on the premises may read them as such, even inside a message.
 _TEMPLATE = re.compile(
@@ -43,7 +42,7 @@ def mark_for(memo: Memo | None, scope: str) -> str:
 
 def framed(section: Section, mark: str) -> str:
     """Return the section between this run's marks."""
-    text = cut_middle(harmless(section.text, mark), section.limit)
+    text = cut(harmless(section.text, mark), section.limit, head=section.limit * 2 // 3)
     return f"<<<data {mark}: {section.label}>>>\n{text}\n<<<end {mark}>>>"
 
 
@@ -53,29 +52,13 @@ def harmless(text: str, mark: str = "") -> str:
     Bidirectional controls, zero-width and tag characters, soft hyphens, other controls and lone surrogates go; what
     looks like one of our marks becomes `[mark removed]`; template tokens lose their brackets.
     """
-    seen = "".join(_visible(text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    seen = "".join(char for char in text if char in "\n\t" or not unseen(char))
     if mark:
         seen = seen.replace(mark, "[mark removed]")
     # Look-alikes (full-width brackets) are judged by what they look like, line by line; other lines stay as they are.
     lines = [_plain(line) for line in seen.split("\n")]
     return _TEMPLATE.sub(lambda found: found[0].strip("<>[]|\uff5c").join("()"), "\n".join(lines))
-
-
-def cut_middle(text: str, limit: int) -> str:
-    """Return the text with its middle cut out, when it has more than `limit` characters, saying how much is gone."""
-    if len(text) <= limit:
-        return text
-    head = limit * 2 // 3
-    tail = limit - head
-    return f"{text[:head]}\n[... {len(text) - limit} characters cut ...]\n{text[len(text) - tail :]}"
-
-
-def _visible(text: str) -> list[str]:
-    return [
-        char
-        for char in _INVISIBLE.sub("", text)
-        if char in _KEPT_CONTROLS or category(char) not in ("Cc", "Cf", "Cs", "Co")
-    ]
 
 
 def _plain(line: str) -> str:

@@ -19,10 +19,10 @@ import requests
 from bot.bootstrap import Store, open_store
 from bot.config import load, sandbox_python
 from bot.devforge.server import DevForge, Source
+from bot.domain.change import GATE
 from bot.domain.envelope import Envelope, Zone
 from bot.domain.errors import JourneymanError
 from bot.domain.run import Run, extend, fold
-from bot.policy.evaluate import GATE
 from workers.demo.ci import sandboxed
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 from workers.supervisor import Installation, free_port

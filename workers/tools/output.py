@@ -9,12 +9,17 @@ def readable(data: bytes) -> str:
     return data.decode("utf-8", "replace").replace("\r\n", "\n").translate(_UNREADABLE)
 
 
-def cut(text: str, limit: int) -> str:
-    """Return the text, or its beginning and its end with a note between them that says how much is missing."""
-    if len(text) <= limit:
+def cut(text: str, limit: int, *, head: int | None = None) -> str:
+    """Return the text, or `limit` characters of it with a note between them that says how much is missing.
+
+    The first `head` of them are its beginning, the others its end: a third, unless told, since programs say last what
+    went wrong.
+    """
+    missing = len(text) - limit
+    if missing <= 0:
         return text
-    head, tail = limit // 3, limit - limit // 3
-    return f"{text[:head]}\n[... {len(text) - head - tail} characters cut out of the middle ...]\n{text[-tail:]}"
+    head = limit // 3 if head is None else head
+    return f"{text[:head]}\n[... {missing} characters cut out of the middle ...]\n{text[head + missing :]}"
 
 
 def lines_of(text: str) -> list[str]:

@@ -9,26 +9,25 @@ from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 from github.Requester import Requester
 
-from bot.domain.change import GateReport
+from bot.domain.change import GATE, GateReport
 from bot.domain.errors import Denied, NotFound
 from bot.forges.github.errors import translated
 from bot.forges.github.markers import STATUS, SUMMARY, TITLE, cut_end, cut_middle, same
 from bot.forges.github.snapshots import same_login
 
-NAME = "journeyman/gate"
 _AT_MOST = 1000
 
 
 def show_check_run(repository: Repository, sha: str, report: GateReport) -> bool:
     """Create or update our check run; False when this credential may not."""
-    mine = f"{NAME}:{sha}"
+    mine = f"{GATE}:{sha}"
     wanted = _check_run(report)
     try:
         with translated():
-            runs = repository.get_commit(sha).get_check_runs(check_name=NAME)
+            runs = repository.get_commit(sha).get_check_runs(check_name=GATE)
             found = max((run for run in islice(runs, _AT_MOST) if run.external_id == mine), key=_id, default=None)
             if found is None:
-                repository.create_check_run(NAME, sha, external_id=mine, **wanted)
+                repository.create_check_run(GATE, sha, external_id=mine, **wanted)
             elif not _shows(found, wanted):
                 found.edit(**wanted)
     except (Denied, NotFound):
@@ -43,11 +42,11 @@ def show_status(requester: Requester, repository: Repository, sha: str, report: 
         own = (
             status
             for status in islice(statuses(requester, repository, sha), _AT_MOST)
-            if status.context == NAME and status.creator is not None and same_login(status.creator.login, login)
+            if status.context == GATE and status.creator is not None and same_login(status.creator.login, login)
         )
         newest = max(own, key=_id, default=None)
         if newest is None or (newest.state, newest.description) != wanted:
-            said = {"state": wanted[0], "description": wanted[1], "context": NAME}
+            said = {"state": wanted[0], "description": wanted[1], "context": GATE}
             requester.requestJsonAndCheck("POST", f"{repository.url}/statuses/{sha}", input=said)
 
 
