@@ -3,29 +3,28 @@
 from collections.abc import Callable
 
 from flask import Flask, Response, jsonify, request
-from gunicorn.http.errors import ParseException
 from prometheus_client import CONTENT_TYPE_LATEST
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, RequestTimeout
+from werkzeug.exceptions import HTTPException
 
 from bot.bootstrap import Receiver
 from bot.domain.errors import JourneymanError
 from bot.forges.github.webhook import BadBody, BadSignature, read
 from bot.services.receive import receive
 from bot.web.metrics import Metrics
+from bot.web.server import Refuse
 
 STATUS = {"accepted": 202, "known": 200, "uninteresting": 200}
 
 
-def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
-    """Return the WSGI application."""
+def create_app(receiver: Receiver, log: Callable[..., None]) -> tuple[Flask, Refuse]:
+    """Return the WSGI application, and what answers requests that do not get as far as that."""
     app = Flask(__name__, static_folder=None)
     metrics = Metrics(receiver.store)
 
     @app.post("/webhooks/github")
     def github() -> tuple[Response, int]:
-        body = _body(receiver.max_body)
         try:
-            delivery, event = read(dict(request.headers.items()), body, receiver.secrets)
+            delivery, event = read(dict(request.headers.items()), request.get_data(), receiver.secrets)
         except BadSignature as error:
             return _answer("bad signature", str(error), 401)
         except BadBody as error:
@@ -55,15 +54,6 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
     def show_metrics() -> Response:
         return Response(metrics.render(), content_type=CONTENT_TYPE_LATEST)
 
-    @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_: RequestEntityTooLarge) -> tuple[Response, int]:
-        limit = f"the body is larger than {receiver.max_body} bytes (JOURNEYMAN_MAX_BODY_BYTES)"
-        return _answer("too large", limit, 413)
-
-    @app.errorhandler(RequestTimeout)
-    def too_slow(_: RequestTimeout) -> tuple[Response, int]:
-        return _answer("too slow", "the request did not come whole in time; send it again", 408)
-
     @app.errorhandler(HTTPException)
     def http_error(error: HTTPException) -> tuple[Response, int]:
         return jsonify(outcome="refused", reason=error.description), error.code or 500
@@ -73,25 +63,12 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> Flask:
         log("crashed", error=f"{type(error).__name__}: {error}", exc_info=True)
         return jsonify(outcome="failed", reason="an error of ours; the delivery was not stored, send it again"), 500
 
-    return app
+    limit = f"the body is larger than {receiver.max_body} bytes (JOURNEYMAN_MAX_BODY_BYTES)"
+    known = {413: ("too large", limit), 408: ("too slow", "the request did not come whole in time; send it again")}
 
+    def refuse(status: int, reason: str) -> bytes:
+        outcome, reason = known.get(status, ("refused", reason))
+        with app.app_context():
+            return _answer(outcome, reason, status)[0].get_data()
 
-def _body(most: int) -> bytes:
-    """Return the body; raises RequestEntityTooLarge, before reading where the length is told, and RequestTimeout.
-
-    It is read past werkzeug, which cuts a chunked body at its limit without a word and takes a slow one for a lost one.
-    """
-    told = request.content_length
-    if (told or 0) > most:
-        raise RequestEntityTooLarge
-    try:
-        body: bytes = request.environ["wsgi.input"].read(most + 1 if told is None else told)
-    except TimeoutError:
-        raise RequestTimeout from None
-    except (OSError, ParseException) as error:
-        raise BadRequest(f"the body cannot be read: {type(error).__name__}") from None
-    if len(body) > most:
-        raise RequestEntityTooLarge
-    if len(body) < (told or 0):
-        raise BadRequest("the body ended before its length")
-    return body
+    return app, refuse

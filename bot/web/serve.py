@@ -1,36 +1,21 @@
-"""Serve a WSGI application with gunicorn: one process, some threads, a clean stop on SIGTERM."""
+"""Serve the receiver: one process, some threads, a clean stop on SIGTERM."""
 
+import logging
+import signal
 import socket
 import sys
-from typing import Any
-
-from flask import Flask
-from gunicorn.app.base import BaseApplication
 
 from bot.adapters.logs import logger
 from bot.bootstrap import Receiver
 from bot.domain.errors import JourneymanError
 from bot.web.app import create_app
-from bot.web.patience import REQUEST_SECONDS, PatientWorker
+from bot.web.server import Server
 
-THREADS = 16
+REQUEST_SECONDS = 10.0
 
 
 class CannotListen(JourneymanError):
     """The address cannot be listened on."""
-
-
-class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, app: Flask, options: dict[str, Any], request_seconds: float) -> None:
-        self._app, self._options, self.request_seconds = app, options, request_seconds
-        super().__init__()
-
-    def load_config(self) -> None:
-        for key, value in self._options.items():
-            self.cfg.set(key, value)
-
-    def load(self) -> Flask:
-        return self._app
 
 
 def serve(
@@ -40,25 +25,16 @@ def serve(
 
     A request that has not come whole after `request_seconds` is given up (408).
     """
-    app = create_app(receiver, logger(log_level, receiver.hidden, "receiver"))
+    app, refuse = create_app(receiver, logger(log_level, receiver.hidden, "receiver"))
+    logging.getLogger("waitress").setLevel(logging.ERROR)  # its warnings are about load, and there are many then
     shown = f"[{host}]" if ":" in host else host
     with _listen(host, port) as listener:
+        server = Server(app, refuse, listener, max_body=receiver.max_body, request_seconds=request_seconds)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, server.stop)
         sys.stderr.write(f"listening on http://{shown}:{listener.getsockname()[1]}\n")
         sys.stderr.flush()
-        handed_over = listener.detach()  # gunicorn closes it
-    options = {
-        "bind": f"fd://{handed_over}",
-        "workers": 1,
-        "worker_class": PatientWorker,
-        "threads": THREADS,
-        "timeout": 60,
-        "graceful_timeout": 10,
-        "keepalive": 2,
-        "limit_request_line": 4094,
-        "loglevel": "warning",
-        "proc_name": "journeyman-web",
-    }
-    _Server(app, options, request_seconds).run()
+        server.run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
