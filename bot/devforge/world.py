@@ -67,7 +67,7 @@ class World:
         self.build: Build = lambda *_: None
         self._ids = itertools.count(1001)
         self.ghost = self.user("ghost")
-        self.ci_user = self.bot(CI_APP)
+        self.bot(CI_APP)
 
     @property
     def api(self) -> str:

@@ -240,9 +240,9 @@ def _login(login: str) -> str:
     return re.sub(r"[^\w.\[\]-]", "", login, flags=re.ASCII)[:100]
 
 
-def commit_message(run: Run, approved_by: tuple[str, ...] = ()) -> str:
-    """The message of the bot's commit, and of the merged one."""
-    return "\n".join([change_title(run), "", f"For #{run.intent.issue}.", "", *trailers(run, approved_by), ""])
+def commit_message(run: Run) -> str:
+    """The message of the bot's commit."""
+    return "\n".join([change_title(run), "", f"For #{run.intent.issue}.", "", *trailers(run), ""])
 
 
 def chat(run: Run) -> str:

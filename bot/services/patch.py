@@ -120,7 +120,7 @@ class _Reader:
         self.owed_old, self.owed_new = (int(hunk[side] or "1") for side in ("old", "new"))
 
 
-def examine(patch: bytes, patterns: tuple[str, ...], *, max_bytes: int = MAX_BYTES) -> PatchFacts:
+def examine(patch: bytes, patterns: tuple[str, ...]) -> PatchFacts:
     """Return what a patch does; raises PatchRefused, naming rule and path, for anything out of order.
 
     `patterns` are the protected paths. Refused are: an empty or oversized patch, more than 50 files, one file twice,
@@ -128,8 +128,8 @@ def examine(patch: bytes, patterns: tuple[str, ...], *, max_bytes: int = MAX_BYT
     """
     if not patch.strip():
         raise PatchRefused("the patch is empty")
-    if len(patch) > max_bytes:
-        raise PatchRefused(f"the patch has {len(patch)} bytes; at most {max_bytes} are accepted")
+    if len(patch) > MAX_BYTES:
+        raise PatchRefused(f"the patch has {len(patch)} bytes; at most {MAX_BYTES} are accepted")
     if not patch.endswith(b"\n"):
         raise PatchRefused("the patch is cut short: it does not end with a line feed")
     reader = _Reader([])

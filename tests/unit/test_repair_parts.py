@@ -17,7 +17,7 @@ from workers.engines.repair.mutate.unit import Clues, parse
 from workers.engines.repair.mutate.variant import Edit, similarity
 from workers.engines.repair.overfit import apply, liking
 from workers.engines.repair.patches import edits_of, pairs
-from workers.engines.repair.plan import Candidate, operator_names, plan
+from workers.engines.repair.plan import OPERATORS, Candidate, plan
 from workers.engines.repair.source import copy_tree, editable, is_test
 from workers.engines.repair.spectrum import ochiai, rank
 from workers.engines.repair.suite import Failure
@@ -251,7 +251,7 @@ def test_the_exception_that_a_test_waits_for(message: str, expected: set[str]) -
 
 
 def test_every_operator_has_a_name_of_its_own() -> None:
-    names = operator_names()
+    names = [f"{one.__module__}.{one.__name__}" for one in OPERATORS]
     assert len(set(names)) == len(names) > 40
 
 

@@ -172,17 +172,6 @@ def test_too_much_and_broken_archives_are_refused(workspace: Path) -> None:
         intake.load_tree(b"not a tar at all", workspace)
 
 
-def test_a_directory_goes_in_without_what_is_not_source(tmp_path: Path, workspace: Path) -> None:
-    for name in (".git/config", "venv/pyvenv.cfg", "venv/lib/x.py", "__pycache__/a.pyc", "src/a.py"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text("x")
-    (tmp_path / "up").symlink_to("/etc")
-    os.mkfifo(tmp_path / "pipe")
-    loaded = intake.load_directory(tmp_path, workspace)
-    assert list(walk(workspace, skip=frozenset())) == ["src/a.py"]
-    assert len(loaded.skipped) == 2
-
-
 # --- the difference --------------------------------------------------------------------------------------------------
 def test_the_difference_is_a_patch_that_git_applies(
     sandbox: BubblewrapSandbox, workspace: Path, tmp_path: Path

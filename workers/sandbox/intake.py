@@ -6,8 +6,6 @@ later commands, so they can neither move the base of the difference nor configur
 """
 
 import io
-import os
-import stat
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -29,9 +27,6 @@ _GIT_ENVIRONMENT = {
 _LEFTOVERS = "\n".join(
     ["__pycache__/", "*.py[co]", ".pytest_cache/", ".mypy_cache/", ".ruff_cache/", ".hypothesis/", ".coverage*", ""]
 )
-_NOT_COPIED = frozenset({
-    ".git", "__pycache__", ".venv", "node_modules", ".tox", ".nox", ".mypy_cache", ".pytest_cache", ".ruff_cache",
-})  # fmt: skip
 
 # $1 is the tree, shown read-only; the repository is made in the working directory.
 _SNAPSHOT = """
@@ -137,14 +132,6 @@ def load_tree(archive: bytes, workspace: Path, bounds: Bounds = Bounds()) -> Loa
         raise PathRefused("broken", f"the archive cannot be read: {error}") from error
 
 
-def load_directory(source: Path, workspace: Path, bounds: Bounds = Bounds()) -> Loaded:
-    """Copy a directory of the host into a workspace, without repositories, virtual environments and caches.
-
-    Links are copied as links when they stay inside. Raises PathRefused when there is too much.
-    """
-    return _fill(_directory_entries(source, bounds), workspace, bounds)
-
-
 def _tar_entries(tar: tarfile.TarFile, bounds: Bounds) -> Iterator[_Entry]:
     for member in tar:
         if member.isreg():
@@ -157,31 +144,9 @@ def _tar_entries(tar: tarfile.TarFile, bounds: Bounds) -> Iterator[_Entry]:
             yield _Entry(member.name, link=link, directory=member.isdir(), odd=not (member.isdir() or link))
 
 
-def _directory_entries(source: Path, bounds: Bounds) -> Iterator[_Entry]:
-    for root, directories, files in os.walk(source, followlinks=False):
-        here = Path(root)
-        links = [name for name in directories if (here / name).is_symlink()]
-        directories[:] = sorted(name for name in directories if name not in links and not _left_out(here / name))
-        for name in sorted(files + links):
-            path = here / name
-            relative = path.relative_to(source).as_posix()
-            status = path.lstat()
-            if stat.S_ISLNK(status.st_mode):
-                yield _Entry(relative, link=str(path.readlink()))
-            elif not stat.S_ISREG(status.st_mode):
-                yield _Entry(relative, odd=True)
-            else:
-                _refuse_large(relative, status.st_size, bounds)
-                yield _Entry(relative, path.read_bytes(), executable=bool(status.st_mode & 0o100))
-
-
 def _refuse_large(path: str, size: int, bounds: Bounds) -> None:
     if size > bounds.file_bytes:
         raise PathRefused("too_large", f"{path[:200]} has {size} bytes; the limit is {bounds.file_bytes}")
-
-
-def _left_out(path: Path) -> bool:
-    return path.name in _NOT_COPIED or (path / "pyvenv.cfg").is_file()
 
 
 def _fill(entries: Iterator[_Entry], workspace: Path, bounds: Bounds) -> Loaded:

@@ -12,12 +12,6 @@ from workers.tools.report import TestReport
 
 Risk = Literal["read", "write", "execute"]
 
-# Codes that every tool can answer with; a tool adds its own.
-COMMON_FAILURES: Mapping[str, str] = {
-    "unknown_tool": "there is no tool of this name",
-    "invalid_arguments": "the arguments do not fit the tool's schema",
-    "budget_spent": "the number of calls or the amount of output is used up",
-}
 PATH_FAILURES: Mapping[str, str] = {
     "outside": "the path is absolute or leaves the workspace",
     "link": "the path is, or leads through, a symbolic link",
@@ -85,7 +79,8 @@ class Tool:
     """One tool with its declared contract. `run` gets arguments that fit the schema; it may raise ToolFailure.
 
     `risk` says what a call can do at most, always within the sandbox's workspace. `idempotent`: the same call again
-    leaves the same state. `reversible`: what it did can be undone by other calls.
+    leaves the same state. `reversible`: what it did can be undone by other calls. `failures` are the codes of its own
+    that it can answer with; any call can also come to `unknown_tool`, `invalid_arguments` or `budget_spent`.
     """
 
     name: str

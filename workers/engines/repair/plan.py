@@ -1,10 +1,8 @@
 """From suspicious lines to an ordered list of candidates."""
 
-import ast
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import libcst as cst
 
@@ -111,18 +109,3 @@ def _judged(units: Mapping[str, Unit], clues: Clues, proposals: list[Candidate],
         factor = liking(units[candidate.path], candidate.edits, clues)
         if factor:
             heapq.heappush(heap, (merit * factor, index, True))
-
-
-@lru_cache(maxsize=1)
-def operator_names() -> tuple[str, ...]:
-    """Return the names of all operator functions, for reports."""
-    return tuple(f"{one.__module__.rsplit('.', 1)[-1]}.{one.__name__}" for one in OPERATORS)
-
-
-def is_python(text: str) -> bool:
-    """Tell whether a text parses."""
-    try:
-        ast.parse(text)
-    except (SyntaxError, ValueError):
-        return False
-    return True

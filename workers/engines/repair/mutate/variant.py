@@ -107,11 +107,6 @@ class Site:
 Operator = Callable[[Site], Iterator[Variant]]
 
 
-def indent_of(site: Site, statement: cst.CSTNode) -> str:
-    """Return the white space before a statement."""
-    return site.unit.indent(statement)
-
-
 def insert_before(site: Site, statement: cst.CSTNode, lines: list[str], operator: str, prior: float) -> Variant:
     """Insert lines before a statement, at its depth."""
     unit = site.unit
