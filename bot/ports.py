@@ -163,10 +163,6 @@ class Jobs(Protocol):
         """
         ...
 
-    def counts(self) -> dict[str, int]:
-        """Return how many jobs are waiting, leased and dead."""
-        ...
-
 
 class Queue(Protocol):
     """The wake-up channel. Losing it loses nothing; `send` never raises for a broker that is down."""

@@ -19,7 +19,7 @@ from workers.models.gateway import Candidate, Gateway, Patience
 from workers.models.openai import OpenAIModel, Quirks
 from workers.models.probe import probe
 from workers.models.script import parse
-from workers.models.scripted import ScriptedServer
+from workers.models.scripted_server import ScriptedServer
 
 READ = ToolSpec(
     "files.read",

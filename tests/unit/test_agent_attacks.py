@@ -14,7 +14,7 @@ from workers.models.budget import Budget
 from workers.models.gateway import Candidate, Gateway, Patience
 from workers.models.openai import OpenAIModel
 from workers.models.script import parse
-from workers.models.scripted import ScriptedServer
+from workers.models.scripted_server import ScriptedServer
 
 CASES = Path(__file__).parents[2].parent / "shared" / "attacks" / "attacks.jsonl"
 OFFERED = ("files.read", "files.search", "files.edit", "files.write", "shell.run", "tests.execute")

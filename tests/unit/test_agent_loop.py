@@ -8,13 +8,13 @@ import pytest
 
 from bot.domain.errors import SandboxUnavailable
 from bot.ports import Answer, Ask, Text, ToolCall, ToolResult, ToolSpec, Turn
+from tests.scripted_model import ScriptedModel
 from workers.agents.loop import AgentLoop, LoopEvent, LoopLimits, LoopResult, Nudged, ToolUsed
 from workers.agents.remember import RememberingTools
 from workers.agents.window import STEP, window
 from workers.models.budget import Budget
 from workers.models.gateway import Gateway, Patience
 from workers.models.script import parse
-from workers.models.scripted import ScriptedModel
 
 SCHEMA = {"type": "object", "properties": {"path": {"type": "string"}}}
 FAST = Patience(attempts=2, first_wait=0.001, longest_wait=0.002)

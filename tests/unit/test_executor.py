@@ -19,7 +19,7 @@ from tests.unit.test_solvers import ADD, DOUBLE, FILES, edits, shell, tar
 from workers.executor import Executor
 from workers.models.router import ModelSettings
 from workers.models.script import parse
-from workers.models.scripted import ScriptedServer
+from workers.models.scripted_server import ScriptedServer
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 
 

@@ -11,6 +11,7 @@ from openai.types.shared import ChatModel
 
 from bot.domain.errors import ConfigError
 from bot.ports import Answer, Ask, Text, Turn
+from tests.scripted_model import ScriptedModel
 from workers.models.anthropic import AnthropicModel
 from workers.models.budget import Budget, Price
 from workers.models.errors import BudgetSpent, CallFailed, NoAnswer, classify, seconds_to_wait
@@ -18,7 +19,6 @@ from workers.models.gateway import Gateway, Patience
 from workers.models.openai import OpenAIModel
 from workers.models.router import ANTHROPIC_DEFAULT, OPENAI_DEFAULT, ModelSettings, candidates_from
 from workers.models.script import parse
-from workers.models.scripted import ScriptedModel
 
 FAST = Patience(attempts=2, first_wait=0.001, longest_wait=0.002)
 QUESTION = Ask("system", (Turn("user", (Text("Fix it."),)),), max_tokens=10)

@@ -19,7 +19,7 @@ from bot.ports import Ask, Text, ToolSpec, Turn
 from workers.models.encodings import ENCODINGS, fill
 from workers.models.openai import ON_PREM, OpenAIModel
 from workers.models.script import Cut, Hang, HttpError, Reply, ScriptCall, load, parse
-from workers.models.scripted import ScriptedServer
+from workers.models.scripted_server import ScriptedServer
 
 READ = {"name": "files.read", "arguments": {"path": "a"}}
 TOOL: Any = {"type": "function", "function": {"name": "files__read", "parameters": {"type": "object"}}}

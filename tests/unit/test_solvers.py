@@ -14,8 +14,8 @@ from bot.domain.errors import LeaseLost, SandboxUnavailable
 from bot.domain.facts import Fact, ModelUsed, ToolRefused
 from bot.ports import Answer, Ask, Finished, Limits
 from tests.builders import intent, task
+from tests.scripted_model import ScriptedModel
 from workers.models.script import parse
-from workers.models.scripted import ScriptedModel
 from workers.proof import Suite, compare
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 from workers.sandbox.until import UntilSandbox

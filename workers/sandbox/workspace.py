@@ -165,8 +165,8 @@ def write_text(workspace: Path, relative: str, text: str) -> None:
     write_bytes(workspace, relative, text.encode("utf-8"))
 
 
-def walk(workspace: Path, *, limit: int = 50_000, skip: frozenset[str] = frozenset({".git"})) -> Iterator[str]:
-    """Yield the relative paths of regular files, sorted within each directory, without the directories named in `skip`.
+def walk(workspace: Path, *, limit: int = 50_000) -> Iterator[str]:
+    """Yield the relative paths of regular files, sorted within each directory, without directories named `.git`.
 
     Follows no link, leaves out names that are not UTF-8, and stops after `limit` entries of any kind.
     """
@@ -183,7 +183,7 @@ def walk(workspace: Path, *, limit: int = 50_000, skip: frozenset[str] = frozens
                 if not entry.name.isprintable():
                     continue
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name not in skip and len(parts) < _MAX_DEPTH - 1:
+                    if entry.name != ".git" and len(parts) < _MAX_DEPTH - 1:
                         below.append((*parts, entry.name))
                 elif entry.is_file(follow_symlinks=False):
                     files.append("/".join((*parts, entry.name)))

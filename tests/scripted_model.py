@@ -1,14 +1,12 @@
-"""The scripted model: plays a dialogue from a file, in process or (`ScriptedServer`) over both vendors' wires.
+"""The scripted model without a wire: plays a dialogue, for tests of what stands above the wires.
 
-The demo, the tests and `journeyman replay` use it. What it does next depends on the number of answers in the question
-only, so a restarted run goes on where it was.
+What it does next depends on the number of answers in the question only, as with the server that plays scripts.
 """
 
 from bot.ports import Answer, Ask, Part, Text, ToolCall, ToolResult, Turn
 from workers.models.errors import CallFailed, classify
 from workers.models.parsing import arguments
 from workers.models.script import Act, Attempts, Cut, Hang, HttpError, Reply, Script, fill
-from workers.models.scripted_server import ScriptedServer as ScriptedServer
 from workers.models.transcript import Stop, call_id, position, size
 
 STOPS: dict[str, Stop] = {
