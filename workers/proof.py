@@ -4,25 +4,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.ports import Limits, Sandbox
-from workers.engines.repair.goals import covers
+from workers.engines.repair.goals import covers, told
 from workers.engines.repair.suite import survey
 from workers.sandbox.intake import load_tree
 
 APPLY = Limits(wall_seconds=30, cpu_seconds=30)
-TEST_SECONDS = 60.0
+TEST_SECONDS, TEST_SHARE = 60.0, 0.4
 
 
 @dataclass(frozen=True, slots=True)
 class Suite:
     """What a suite's tests did, by node id; `uncollected` are files that could not be read as tests.
 
-    A skipped test is in none of them. `problem` says why the tests could not all be run, empty when they were.
+    A skipped test is in none of them. `problem` says why the tests could not all be run, empty when they were. `hang`
+    names what did not end in time (a test, a file while it was loaded) with its limit, empty when all did.
     """
 
     passed: frozenset[str] = frozenset()
     failed: frozenset[str] = frozenset()
     uncollected: frozenset[str] = frozenset()
     problem: str = ""
+    hang: str = ""
 
     @property
     def red(self) -> frozenset[str]:
@@ -83,9 +85,10 @@ def run_suite(
             if done.exit_code != 0:
                 said = done.stderr.decode("utf-8", "replace").strip()[:300]
                 return Suite(problem=f"the patch does not apply: {said}")
-        each = min(TEST_SECONDS, seconds)
+        each = min(TEST_SECONDS, seconds * TEST_SHARE)
         listen = (lambda _now: heard()) if heard is not None else None
         found = survey(sandbox, workspace, seconds=seconds, test_seconds=each, heard=listen)
     problem = found.trouble or ("the tests did not end in time" if found.late else "")
     uncollected = frozenset(found.uncollected)
-    return Suite(frozenset(found.passing), frozenset(found.failing) - uncollected, uncollected, problem)
+    failed = frozenset(found.failing) - uncollected
+    return Suite(frozenset(found.passing), failed, uncollected, problem, told(found.hung))

@@ -18,6 +18,7 @@ from workers.agents.prompts import system_prompt, task_prompt
 from workers.agents.remember import RememberingTools
 from workers.agents.untrusted import mark_for
 from workers.engines.repair.engine import RepairEngine
+from workers.engines.repair.goals import NEXT
 from workers.engines.repair.result import RepairResult
 from workers.engines.repair.source import is_test
 from workers.models.budget import Budget
@@ -94,10 +95,17 @@ class RepairSolver:
         return Solved(result.patch.encode(), _repair_evidence(result))
 
 
-CODES = {"none": "no_patch", "nothing_failing": "nothing_failing", "broken": "broken_suite", "timeout": "timeout"}
+CODES = {
+    "none": "no_patch",
+    "nothing_failing": "nothing_failing",
+    "broken": "broken_suite",
+    "timeout": "timeout",
+    "hang": "hang",
+}
 
 
 def _repair_evidence(result: RepairResult) -> dict[str, str | int | float]:
+    left_out = [test for test in result.hung if test not in result.failing]
     return {
         "solver": "repair engine, no model",
         "test_before": result.tests_before,
@@ -107,6 +115,7 @@ def _repair_evidence(result: RepairResult) -> dict[str, str | int | float]:
         "place": f"{result.file}:{result.line}",
         "candidates": result.candidates,
         "seconds": round(result.seconds, 1),
+        **({"left_out": f"hung before as well: {', '.join(left_out[:5])}"} if left_out else {}),
     }
 
 
@@ -202,6 +211,8 @@ def _is_about_tests(path: str) -> bool:
 
 def _hopeless(before: Suite) -> Unsolved | None:
     """Say why nothing that an agent does could be proven, before it is paid for."""
+    if before.problem and before.hang:
+        return Unsolved("hang", f"{before.hang}, so nothing could be proven. {NEXT}")
     if before.problem and not before.uncollected:
         return Unsolved("broken_suite", f"the tests cannot be run as they are: {before.problem}")
     if not before.red:
@@ -211,6 +222,8 @@ def _hopeless(before: Suite) -> Unsolved | None:
 
 def _objection(after: Suite, verdict: Verdict) -> Unsolved | None:
     """Say what speaks against a patch."""
+    if after.problem and after.hang:
+        return Unsolved("hang", f"with the patch, {after.hang}. {NEXT}")
     if after.problem:
         return Unsolved("broken_suite", f"with the patch the tests cannot be run: {after.problem}")
     objections = (
@@ -222,7 +235,8 @@ def _objection(after: Suite, verdict: Verdict) -> Unsolved | None:
         if tests:
             return Unsolved(code, f"{words}: {', '.join(tests[:5])}")
     if not verdict.fixed:
-        return Unsolved("tests_red", f"still failing: {', '.join(verdict.red[:5])}")
+        hang = f". {after.hang}. {NEXT}" if after.hang else ""
+        return Unsolved("hang" if hang else "tests_red", f"still failing: {', '.join(verdict.red[:5])}{hang}")
     return None
 
 

@@ -85,8 +85,10 @@ def _advice(run: Run) -> str:
             return "add a failing test that shows the problem, then comment `/agent retry`."
         case "patch_refused":
             return "make this change by hand, or ask for one that leaves these paths alone and comment `/agent retry`."
-        case "hang" | "timeout":
-            return "find the test that hangs (see details), then comment `/agent retry`."
+        case "hang":
+            return "mend what hangs, then comment `/agent retry`."
+        case "timeout":
+            return "give tasks more time with `JOURNEYMAN_TASK_SECONDS`, then comment `/agent retry`."
         case _:
             return "see the details, then comment `/agent retry`."
 

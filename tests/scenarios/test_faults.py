@@ -145,24 +145,26 @@ def test_deaf():
     while True:
         pass
 """
-SAID = ("timeout", "hang", "no_patch", "broken_suite")
-HANGS: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
-    "while loading": ({**CALC, "test_slow.py": "import time\n\ntime.sleep(10_000)\n"}, SAID),
-    "deaf": (
-        {**INI, "calc.py": CALC["calc.py"], "test_slow.py": DEAF},
-        ("timeout", "hang", "no_patch", "broken_suite"),
+ADD = {**INI, "calc.py": CALC["calc.py"]}
+HANGS: dict[str, tuple[dict[str, str], str]] = {
+    "while loading": (
+        {**ADD, "test_slow.py": "import time\n\ntime.sleep(10_000)\n"},
+        "test_slow.py did not load within ",
     ),
+    "deaf": ({**ADD, "test_slow.py": DEAF}, "test_slow.py::test_deaf did not end within 1.2 s"),
 }
 
 
 @pytest.mark.parametrize("kind", HANGS)
 def test_a_repository_whose_tests_hang(kind: str, hasty: Stage) -> None:
-    files, codes = HANGS[kind]
+    files, words = HANGS[kind]
     town = Town(hasty.scene(kind.replace(" ", "-"), files))
     town.say(town.issue("add() is wrong", "It should add."), "/agent fix")
     run = town.ended("failed")
     assert run.failed is not None
-    assert run.failed.code in codes, run.failed
-    assert "/agent retry" in town.status(run)
+    assert run.failed.code == "hang", run.failed
+    assert run.failed.reason.startswith(words)
+    assert f"**Not solved.** `{words}" in town.status(run)
+    assert "mend what hangs, then comment `/agent retry`" in town.status(run)
     assert not town.scene.changes()
     town.sound()

@@ -86,6 +86,7 @@ def document(result: "RepairResult") -> dict[str, Any]:
         "seconds": result.seconds,
         "reason": result.reason,
         "failing": list(result.failing),
+        "hung": list(result.hung),
     }
 
 

@@ -1,27 +1,22 @@
 """Running the repository's tests in the sandbox, and the tool that does so."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from bot.ports import Finished, Limits, Sandbox
-from workers.sandbox.workspace import PathRefused, read_bytes, walk
 from workers.tools.contracts import Room, Tool, ToolFailure, ToolOutcome, arguments, integer, string
 from workers.tools.output import cut, readable
+from workers.tools.plugins import unused
 from workers.tools.report import TestReport, parse
 
 _SHOWN_FAILURES = 10
 _SHOWN_CHARS = 16_000
 _TAIL = 4_000
 _USAGE_ERROR, _NO_TESTS = 4, 5
-# Plugins that come with this product's own environment: the first would change the order of somebody else's tests, the
-# others cost a second at every start, so they are left out unless the word occurs in the repository.
+# The order of somebody else's tests is left as it is, and no cache is written into the tree.
 _NEVER = ("cacheprovider", "randomly")
-_ON_DEMAND = {"hypothesispytest": b"hypothesis", "anyio": b"anyio", "valkey": b"valkey"}
-_MENTIONS = (".py", ".toml", ".ini", ".cfg")
-_SCANNED_FILES, _SCANNED_BYTES = 3000, 500_000
 # The report goes to standard output alone, so that what tests print cannot be mistaken for it by accident.
 _SCRIPT = """
 "$0" -m pytest -o junit_family=xunit1 --junitxml=/tmp/report.xml "$@" 1>&2
@@ -52,26 +47,13 @@ def run_tests(
     The report is made by untrusted code: good as advice, not as a proof.
     """
     hang = f"faulthandler_timeout={max(1.0, limits.wall_seconds * 0.4):.0f}"
-    plugins = [part for name in _unwanted(workspace) for part in ("-p", f"no:{name}")]
+    plugins = [part for name in (*_NEVER, *unused(workspace)) for part in ("-p", f"no:{name}")]
     usual = ["-q", *plugins, "-o", hang, *options]
     done = _pytest(sandbox, workspace, limits, [*usual, *nodes])
     if done.exit_code == _USAGE_ERROR and b"unrecognized arguments" in done.stderr:
         done = _pytest(sandbox, workspace, limits, [*usual, "-o", "addopts=", *nodes])
     report = None if done.timed_out else parse(done.stdout)
     return TestRun(report, done.exit_code, done.timed_out, cut(readable(done.stderr).strip(), _TAIL))
-
-
-def _unwanted(workspace: Path) -> list[str]:
-    """The plugins to leave out; in a repository that is too large to look through, only those that never fit."""
-    wanted: set[str] = set()
-    paths = [path for path in walk(workspace, limit=_SCANNED_FILES * 4) if path.endswith(_MENTIONS)]
-    if len(paths) > _SCANNED_FILES:
-        return list(_NEVER)
-    for path in paths:
-        with suppress(PathRefused):
-            data = read_bytes(workspace, path, limit=_SCANNED_BYTES)
-            wanted |= {name for name, word in _ON_DEMAND.items() if word in data}
-    return [*_NEVER, *(name for name in _ON_DEMAND if name not in wanted)]
 
 
 def _pytest(sandbox: Sandbox, workspace: Path, limits: Limits, arguments: Sequence[str]) -> Finished:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
@@ -23,7 +23,7 @@ TEST_SECONDS = 5.0
 PATIENCE = 10.0
 SURVEY_SHARE = 0.5
 SINGLE_SHARE = 0.85
-LINGER = 1.0
+LINGER, LINGER_PAIRS = 0.2, 1.0
 MOST_VERIFIED = 3
 NO_MODULE = re.compile(r"No module named '[^']{1,100}'")
 
@@ -81,35 +81,35 @@ class _Job:
     def _run(self) -> RepairResult:
         survey = self._survey()
         goals.check(survey)
+        self._confirm(survey, goals.asked_for(survey, self.wanted, self.hint))
         wanted = goals.choose(survey, self.wanted, self.hint, self.files)
-        wanted = self._confirmed(survey, wanted)
         self._say("rank", note=f"{len(wanted)} failing")
         failures = [survey.failures[goal] for goal in wanted if goal in survey.failures]
         scores = rank(survey.lines, failing=wanted, passing=survey.passing, failures=failures, hint=self.hint)
         place = next(iter(scores), ("", 0))
         before = _before(survey, wanted)
         facts = RepairResult(
-            "none", "", place[0], place[1], tests_before=before, tests_after=before, failing=tuple(wanted)
+            "none", "", place[0], place[1], before, before, failing=tuple(wanted), hung=goals.names(survey.hung)
         )
         if not scores:
-            return replace(facts, reason="The failing tests run no code that may be edited.")
+            return _named(replace(facts, reason="The failing tests run no code that may be edited."), survey)
         clues = goals.clues(survey, wanted, self.source)
         singles = self.most if len(wanted) == 1 else self.most * 3 // 4  # the rest is for pairs
         patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=singles)]
-        hung = any(failure.hung for failure in failures)
-        aim = Aim(tuple(wanted), tuple(survey.passing), (), survey.usual_seconds, hung)
-        return self._search(patches, aim, survey, facts)
+        aim = Aim(
+            goals=tuple(goal for goal in wanted if goal not in survey.hung),
+            looping=tuple(goal for goal in wanted if goal in survey.hung),
+            keep=tuple(survey.passing),
+            left_out=tuple(test for test in survey.hung if test not in wanted),
+            suite_seconds=survey.usual_seconds,
+        )
+        return _named(self._search(patches, aim, survey, facts), survey)
 
     def _search(self, patches: list[Patch], aim: Aim, survey: suite.Survey, facts: RepairResult) -> RepairResult:
-        tried = self._hunt(patches, aim, share=SINGLE_SHARE if len(aim.goals) > 1 else 1.0)
+        tried = self._hunt(patches, aim, share=SINGLE_SHARE if len(aim.all_goals) > 1 else 1.0, linger=LINGER)
         found = self._best(patches, tried, survey, facts)
         if found is None and tried.partial:
-            both = pairs(
-                patches, tried.partial, set(aim.goals), most=max(0, self.most - self.tried), wide=tried.exhausted
-            )
-            together = self._hunt(both, aim, share=1.0)
-            found = self._best(both, together, survey, facts) or self._part(patches, tried, survey, facts)
-            tried.exhausted = tried.exhausted and together.exhausted
+            found = self._together(patches, tried, aim, survey, facts)
         if found is not None:
             return found
         if tried.trouble:
@@ -121,6 +121,21 @@ class _Job:
             return replace(facts, reason=f"None of {self.tried} edits makes the failing tests pass; {where}.")
         why = f"No patch within {self.seconds:g} seconds ({self.tried} edits tried): give more seconds."
         return replace(facts, status="timeout", reason=why)
+
+    def _together(
+        self, patches: list[Patch], tried: Tried, aim: Aim, survey: suite.Survey, facts: RepairResult
+    ) -> RepairResult | None:
+        """Return what two edits do together, or one for a part of the goals; sets whether anything is left to try."""
+        if not tried.half:
+            both = pairs(
+                patches, tried.partial, aim.all_goals, most=max(0, self.most - self.tried), wide=tried.exhausted
+            )
+            pair = self._hunt(both, aim, share=1.0, linger=LINGER_PAIRS)
+            found = self._best(both, pair, survey, facts)
+            if found is not None:
+                return found
+            tried.exhausted = tried.exhausted and pair.exhausted
+        return self._part(patches, tried, survey, facts)
 
     # --- phases -------------------------------------------------------------------------------------------------------
     def _survey(self) -> suite.Survey:
@@ -138,27 +153,34 @@ class _Job:
                 heard=lambda now: self._say("survey", len(now.outcomes), len(now.tests)),
             )
 
-    def _confirmed(self, survey: suite.Survey, wanted: list[str]) -> list[str]:
+    def _confirm(self, survey: suite.Survey, wanted: Collection[str]) -> None:
         """Give tests that were stopped for time one more chance, unwatched and with more of it: slow is not wrong."""
-        hung = [goal for goal in wanted if goal in survey.failures and survey.failures[goal].hung]
-        left = self.seconds - self._elapsed()
+        hung = [test for test in survey.hung if "::" in test]
+        ours = [test for test in hung if test in wanted]
+        others = [test for test in hung if test not in wanted]
         patience = min(PATIENCE, self.seconds / 10)
-        if not hung or left < 4 * patience:
-            return wanted
+        if ours and self._has_ended(survey, ours[:1], patience, self.seconds) and ours[1:]:
+            self._has_ended(survey, ours[1:], patience, self.seconds / 3)
+        if others:
+            self._has_ended(survey, others, patience, 2 * patience)
+
+    def _has_ended(self, survey: suite.Survey, tests: list[str], patience: float, most: float) -> bool:
+        """Run tests again with `patience` for each and `most` for all; settle those that pass. True when all do."""
+        left = self.seconds - self._elapsed()
+        if left < 4 * patience or patience <= max(survey.failures[test].limit for test in tests):
+            return False
         with self.sandbox.workspace() as workspace:
             copy_tree(self.source, workspace)
-            again = suite.survey(self.sandbox, workspace, tests=hung[:1], seconds=patience + 2.0, test_seconds=patience)
-            if hung[0] in again.passing and hung[1:]:
-                more = suite.survey(self.sandbox, workspace, tests=hung[1:], seconds=left / 3, test_seconds=patience)
-                again.outcomes |= more.outcomes
-        for test in again.passing:
-            survey.outcomes[test] = "passed"
-        still = [goal for goal in wanted if survey.outcomes.get(goal) != "passed"]
-        if not still:
-            raise goals.Ended("nothing_failing", "Every test passes, some slowly: there is nothing to repair.")
-        return still
+            seconds = min(most, patience * len(tests) + 2.0, left / 3)
+            again = suite.survey(self.sandbox, workspace, tests=tests, seconds=seconds, test_seconds=patience)
+        for test in tests:
+            if again.outcomes.get(test) == "passed":
+                survey.settle(test, again.seconds[test])
+            elif test in again.hung and again.hung[test].limit > survey.failures[test].limit:
+                survey.failures[test] = again.hung[test]
+        return all(survey.outcomes[test] == "passed" for test in tests)
 
-    def _hunt(self, patches: Sequence[Patch], aim: Aim, *, share: float) -> Tried:
+    def _hunt(self, patches: Sequence[Patch], aim: Aim, *, share: float, linger: float) -> Tried:
         left = (self.seconds - self._elapsed() - 2.0 - 2 * aim.suite_seconds) * share
         if left <= 0 or not patches:
             return Tried(exhausted=not patches)
@@ -169,7 +191,7 @@ class _Job:
 
         with self.sandbox.workspace() as workspace:
             copy_tree(self.source, workspace)
-            tried = hunt(self.sandbox, workspace, patches, aim, seconds=left, linger=LINGER, heard=heard)
+            tried = hunt(self.sandbox, workspace, patches, aim, seconds=left, linger=linger, heard=heard)
         self.tried += tried.count
         return tried
 
@@ -188,16 +210,16 @@ class _Job:
     ) -> RepairResult | None:
         """Return a patch for some of the failing tests, where nothing serves them all: others may be unrelated."""
 
-        def worth(place: int) -> tuple[int, float]:
-            return len(tried.partial[place]), sum(part.merit for part in patches[place])
+        def worth(place: int) -> tuple[bool, int, float]:
+            return place in tried.half, len(tried.partial[place]), sum(part.merit for part in patches[place])
 
         for place in sorted(tried.partial, key=worth, reverse=True)[:MOST_VERIFIED]:
             met = tuple(goal for goal in facts.failing if goal in tried.partial[place])
             after, part = apply_to(self.files, patches[place]), replace(facts, failing=met)
             if met and self._holds(after, survey, part):
-                left = [goal for goal in facts.failing if goal not in met]
+                left = [goal for goal in facts.failing if goal not in met and goal not in survey.hung]
                 fixed = self._fixed(patches[place], after, part)
-                return replace(fixed, reason=f"{fixed.reason} Still failing: {', '.join(left[:5])}.")
+                return replace(fixed, reason=f"{fixed.reason} Still failing: {', '.join(left[:5])}.") if left else fixed
         return None
 
     def _obstacle(self, survey: suite.Survey, facts: RepairResult) -> str:
@@ -217,7 +239,10 @@ class _Job:
             for path, text in after.items():
                 (workspace / path).write_bytes(text)
             bound = 30.0 + 2 * survey.usual_seconds
-            again = suite.survey(self.sandbox, workspace, seconds=bound, test_seconds=4 * TEST_SECONDS)
+            left_out = [test for test in survey.hung if test not in facts.failing]
+            again = suite.survey(
+                self.sandbox, workspace, left_out=left_out, seconds=bound, test_seconds=4 * TEST_SECONDS
+            )
         kept = all(again.outcomes.get(test) == "passed" for test in survey.passing)
         return kept and not again.trouble and all(goals.is_met(again, goal) for goal in facts.failing)
 
@@ -242,6 +267,20 @@ class _Job:
     def _say(self, phase: Phase, done: int = 0, total: int = 0, note: str = "") -> None:
         if self.on_progress is not None:
             self.on_progress(Progress(phase, done, total, note, self._elapsed()))
+
+
+def _named(result: RepairResult, survey: suite.Survey) -> RepairResult:
+    """Name what hangs in an answer: as its reason when the failing tests do, else as what was left out."""
+    hung = survey.hung
+    if not hung:
+        return result
+    ours = {test: failure for test, failure in hung.items() if test in result.failing}
+    if result.status != "fixed" and ours and len(ours) == len(result.failing):
+        return replace(result, status="hang", reason=f"{goals.told(ours)}. {result.reason} {goals.NEXT}")
+    others = {test: failure for test, failure in hung.items() if test not in result.failing or result.status != "fixed"}
+    if not others:
+        return result
+    return replace(result, reason=f"{result.reason} Left out, since it hung before any edit: {goals.told(others)}.")
 
 
 def is_plain(text: bytes) -> bool:

@@ -2,15 +2,17 @@
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from workers.engines.repair.hints import Hint
 from workers.engines.repair.mutate.unit import Clues
 from workers.engines.repair.overfit import LITERAL
 from workers.engines.repair.result import RepairResult, Status
-from workers.engines.repair.suite import Survey
+from workers.engines.repair.suite import Failure, Survey
 
+MOST_TOLD = 3
+NEXT = "Make it end, or leave it out of the suite."
 NOT_REPAIRABLE = ("SyntaxError", "IndentationError", "TabError", "ModuleNotFoundError")
 WAITED_FOR = (
     re.compile(r"DID NOT RAISE (?:any exception, expected `)?(?:any of )?\(?([\w., ]+)"),
@@ -29,9 +31,13 @@ class Ended(Exception):
 
 def check(survey: Survey) -> None:
     """Raise Ended when the suite told nothing that can be worked with."""
-    if survey.late or "killed" in survey.trouble:
-        what = "while being collected" if "collecting" in survey.trouble else "within half of the time given"
-        raise Ended("timeout", f"The tests did not finish {what}: give more seconds, or see what hangs.")
+    if "" in survey.hung:
+        raise Ended("hang", f"{told(survey.hung)}, so no test could be run. {NEXT}", hung=names(survey.hung))
+    if survey.late:
+        whole = "The tests did not finish within half of the time given"
+        if survey.hung:
+            raise Ended("hang", f"{told(survey.hung)}. {whole}. {NEXT}", hung=names(survey.hung))
+        raise Ended("timeout", f"{whole}: give more seconds.")
     if survey.trouble:
         raise Ended("broken", f"The tests could not be run: {survey.trouble}")
     if not survey.outcomes and not survey.uncollected:
@@ -41,22 +47,64 @@ def check(survey: Survey) -> None:
 def choose(survey: Survey, wanted: Sequence[str], hint: Hint, files: Collection[str]) -> list[str]:
     """Return the failing tests to repair, quickest first: the wanted ones, those of the hint, or all.
 
-    A file that cannot be collected counts as a failing test when code that may be edited is what stops it.
+    A file that cannot be collected, or a test that hangs, counts where code that may be edited has a part in that.
     """
-    chosen = set(_chosen(survey, wanted, hint))
+    chosen = set(asked_for(survey, wanted, hint))
     goals = [test for test in survey.failing if test in chosen]
     if not goals:
         kind: dict[str, object] = {"tests_before": "passed", "tests_after": "passed"}
         raise Ended("nothing_failing", "Every test passes: there is nothing to repair.", **kind)
-    hopeless = [test for test in goals if test in survey.uncollected and not _reaches_code(survey, test, files)]
+    ran = {test for numbers in survey.lines.values() for tests in numbers.values() for test in tests}
+    hopeless = {test for test in goals if not _has_a_part(survey, test, files, ran)}
     if len(hopeless) == len(goals):
-        text = survey.uncollected[hopeless[0]].strip().splitlines()
-        reason = f"{hopeless[0]} cannot be collected: {text[-1] if text else 'no reason given'}"
-        raise Ended("broken", reason, failing=tuple(goals), tests_before="error", tests_after="error")
+        raise _nothing_to_edit(survey, goals)
     return sorted((test for test in goals if test not in hopeless), key=lambda test: survey.seconds.get(test, 0.0))
 
 
-def _chosen(survey: Survey, wanted: Sequence[str], hint: Hint) -> list[str]:
+def _has_a_part(survey: Survey, test: str, files: Collection[str], ran: Collection[str]) -> bool:
+    if test in survey.uncollected:
+        return _reaches_code(survey, test, files)
+    return test not in survey.hung or test in ran
+
+
+def _nothing_to_edit(survey: Survey, goals: list[str]) -> Ended:
+    hung = {test: survey.hung[test] for test in goals if test in survey.hung}
+    if hung:
+        reason = f"{told(hung)}, and no code that may be edited was seen at work there. {NEXT}"
+        return Ended("hang", reason, failing=tuple(goals), hung=names(hung), tests_before="failed")
+    text = survey.uncollected[goals[0]].strip().splitlines()
+    reason = f"{goals[0]} cannot be collected: {text[-1] if text else 'no reason given'}"
+    return Ended("broken", reason, failing=tuple(goals), tests_before="error", tests_after="error")
+
+
+def names(hung: Mapping[str, Failure]) -> tuple[str, ...]:
+    """Return the tests that hang, and the files whose import does."""
+    return tuple(test if "::" in test else _file_of(failure) for test, failure in hung.items())
+
+
+def _file_of(failure: Failure) -> str:
+    """Return the file that was to be read: the outermost one; "" when that is not known."""
+    return failure.frames[0][0] if failure.frames else failure.test
+
+
+def told(hung: Mapping[str, Failure]) -> str:
+    """Say which tests and files hang, where they stood, and what their limit was: the first by name, others counted."""
+    first = [_told(failure) for failure in hung.values()][:MOST_TOLD]
+    rest = len(hung) - len(first)
+    return "; ".join([*first, *([f"and {rest} more"] if rest else [])])
+
+
+def _told(failure: Failure) -> str:
+    path, line, _ = failure.frames[-1] if failure.frames else ("", 0, "")
+    where = f" (it was at {path}:{line})" if path else ""
+    limit = f"within {round(failure.limit, 1):g} s"
+    if "::" in failure.test:
+        return f"{failure.test} did not end {limit}{where}"
+    return f"{_file_of(failure) or 'the configuration of the tests'} did not load {limit}{where}"
+
+
+def asked_for(survey: Survey, wanted: Sequence[str], hint: Hint) -> list[str]:
+    """Return the tests that are wished for, failing or not: the wanted ones, the failing ones of the hint, or all."""
     known = [*survey.uncollected, *survey.outcomes]
     if not wanted:
         return [test for test in survey.failing if hint.picks(test)] or known

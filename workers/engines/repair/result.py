@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["fixed", "none", "nothing_failing", "broken", "timeout"]
+Status = Literal["fixed", "none", "nothing_failing", "broken", "timeout", "hang"]
 Outcome = Literal["passed", "failed", "error", "unknown"]
 Phase = Literal["copy", "survey", "rank", "search", "verify"]
 
@@ -24,7 +24,8 @@ class RepairResult:
     """The outcome. `patch` is a unified diff with a/ and b/ prefixes, empty unless `status` is "fixed".
 
     `file` and `line` are the first changed place (line in the old file), or the most suspicious one when there is no
-    patch; "" and 0 when there is none. `reason` is one sentence for people.
+    patch; "" and 0 when there is none. `reason` is a sentence or two for people. `hung` are tests that did not end in
+    time, and files that could not be imported in time, before any edit.
     """
 
     status: Status
@@ -38,3 +39,4 @@ class RepairResult:
     seconds: float = 0.0
     reason: str = ""
     operator: str = ""
+    hung: tuple[str, ...] = ()

@@ -8,14 +8,16 @@ from bot.ports import Sandbox
 from workers.engines.repair.patches import Patch, edits_of
 from workers.engines.repair.suite import Message, talk
 
+PATIENCE = 8.0
+
 
 @dataclass(slots=True)
 class Tried:
-    """What a hunt found, by the candidates' places in the list."""
+    """What a hunt found, by the candidates' places in the list; `half`: with them, only what hangs still does."""
 
     plausible: list[int] = field(default_factory=list)
+    half: list[int] = field(default_factory=list)
     partial: dict[int, frozenset[str]] = field(default_factory=dict)
-    breaking: list[int] = field(default_factory=list)
     count: int = 0
     exhausted: bool = False
     trouble: str = ""
@@ -23,16 +25,21 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a candidate must do: pass `goals`, and keep `keep` passing.
+    """What a candidate must do: pass `goals` and `looping` (goals that do not end now), and keep `keep` passing.
 
-    `suite_seconds`: how long the suite takes now. `hung`: a goal does not end now, so its time is no measure.
+    `left_out` (tests and files) is never run. `suite_seconds`: how long the rest of the suite takes now.
     """
 
     goals: tuple[str, ...]
+    looping: tuple[str, ...]
     keep: tuple[str, ...]
-    run: tuple[str, ...]
+    left_out: tuple[str, ...]
     suite_seconds: float
-    hung: bool = False
+
+    @property
+    def all_goals(self) -> set[str]:
+        """Return everything that is to pass."""
+        return {*self.goals, *self.looping}
 
 
 def hunt(
@@ -45,7 +52,10 @@ def hunt(
     linger: float,
     heard: Callable[[Tried], None] | None = None,
 ) -> Tried:
-    """Try patches in order until time is up, or `linger` seconds after the first plausible one."""
+    """Try patches in order until time is up, or `linger` seconds after the first plausible one.
+
+    After the first that does all but make the looping tests end, it goes on for a few seconds more.
+    """
     tried = Tried()
 
     def hear(message: Message) -> None:
@@ -60,13 +70,14 @@ def hunt(
         "mode": "hunt",
         "goals": list(aim.goals),
         "keep": list(aim.keep),
-        "tests": list(aim.run),
+        "looping": list(aim.looping),
+        "left_out": list(aim.left_out),
         "candidates": [{"id": place, "edits": _spelled(patch)} for place, patch in enumerate(patches)],
         "seconds": seconds,
         "linger": linger,
         "enough": 12,
         "suite_seconds": aim.suite_seconds,
-        "hung": aim.hung,
+        "patience": PATIENCE,
     }
     finished, ended = talk(sandbox, workspace, request, seconds=seconds + 15.0, hear=hear)
     if not ended and not tried.count:
@@ -83,7 +94,7 @@ def _note(tried: Tried, message: Message) -> None:
     tried.count += 1
     if message["verdict"] == "plausible":
         tried.plausible.append(place)
-    elif message["verdict"] == "breaks":
-        tried.breaking.append(place)
-    elif message["passed"]:
+    elif message["verdict"] == "half":
+        tried.half.append(place)
+    if message["verdict"] in ("failed", "half") and message["passed"]:
         tried.partial[place] = frozenset(message["passed"])

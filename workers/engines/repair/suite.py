@@ -2,16 +2,17 @@
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot.ports import Finished, Limits, Sandbox
 from workers.engines.repair import inside
+from workers.tools.plugins import unused
 
 ROOT = "/workspace"
-MODULES = ("forks", "tree", "recorder", "session", "survey", "hunt", "main")
+MODULES = ("forks", "tree", "clock", "recorder", "session", "survey", "hunt", "main")
 BOOT = (
     "import json,sys,types\n"
     "load=json.loads(sys.stdin.buffer.read())\n"
@@ -30,18 +31,26 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a test failed: the error's type and message, and the frames inside the repository, outermost first."""
+    """Why a test failed: the error's type and message, and the frames inside the repository, outermost first.
+
+    `hung`: it did not end within `limit` seconds. A `test` of "" stands for all of it: nothing could be run.
+    """
 
     test: str
     type: str
     message: str
     frames: tuple[tuple[str, int, str], ...]
     hung: bool = False
+    limit: float = 0.0
 
 
 @dataclass(slots=True)
 class Survey:
-    """One run of the whole suite. `lines`: file -> line -> the tests that ran it ("" stands for importing)."""
+    """One run of the whole suite. `lines`: file -> line -> the tests that ran it ("" stands for importing).
+
+    `trouble` is why it could not be run to its end, `late` that time was up; when something hung before the first test
+    it is in `failures` under "".
+    """
 
     tests: list[str] = field(default_factory=list)
     outcomes: dict[str, str] = field(default_factory=dict)
@@ -49,7 +58,6 @@ class Survey:
     failures: dict[str, Failure] = field(default_factory=dict)
     uncollected: dict[str, str] = field(default_factory=dict)
     lines: dict[str, dict[int, set[str]]] = field(default_factory=dict)
-    exit_code: int | None = None
     trouble: str = ""
     late: bool = False
 
@@ -65,16 +73,25 @@ class Survey:
         return [test for test, outcome in self.outcomes.items() if outcome == "passed"]
 
     @property
+    def hung(self) -> dict[str, Failure]:
+        """Return the tests that did not end in time, and the files that could not be imported in time."""
+        return {test: failure for test, failure in self.failures.items() if failure.hung}
+
+    @property
     def usual_seconds(self) -> float:
         """Return how long the tests took that were not stopped for time."""
-        hung = {test for test, failure in self.failures.items() if failure.hung}
-        return sum(seconds for test, seconds in self.seconds.items() if test not in hung)
+        return sum(seconds for test, seconds in self.seconds.items() if test not in self.hung)
+
+    def settle(self, test: str, seconds: float) -> None:
+        """Note that a test that was stopped for time passes when it has more."""
+        self.outcomes[test], self.seconds[test] = "passed", seconds
+        del self.failures[test]
 
     def hear(self, message: Message) -> None:
         """Take in one message of the program inside."""
         kind, test = message["kind"], message.get("test", "")
         if kind == "collected":
-            self.tests.extend(name for name in message["tests"] if name not in self.seconds)
+            self.tests = list(dict.fromkeys([*self.tests, *message["tests"]]))
         elif kind == "outcome":
             self.outcomes[test] = message["outcome"]
             self.seconds[test] = float(message.get("seconds", 0.0))
@@ -85,19 +102,21 @@ class Survey:
             self.failures[test] = _failure(message)
         elif kind == "line":
             self.lines.setdefault(message["file"], {}).setdefault(message["line"], set()).update(message["tests"])
-        elif kind == "exit":
-            self.exit_code = message["code"]
         elif kind == "late":
             self.late = True
         elif kind == "trouble":
             self.trouble = self.trouble or message["text"] or "pytest could not start"
-        elif kind in ("stuck", "crash"):
-            self.trouble = message.get("text") or f"the test process was {message['how']} while {message['while']}"
+        elif kind == "crash":
+            self.trouble = message["text"]
+        elif kind == "stuck":
+            self.failures[""] = _failure(message)
+            self.trouble = self.trouble or f"the test process {message['how']} before it ran a test"
 
 
 def _failure(message: Message) -> Failure:
     frames = tuple((str(path), int(line), str(name)) for path, line, name in message["frames"])
-    return Failure(message["test"], message["type"], message["message"], frames, bool(message.get("hung")))
+    hung, limit = bool(message.get("hung")), float(message.get("limit", 0.0))
+    return Failure(message["test"], message["type"], message["message"], frames, hung, limit)
 
 
 def program() -> list[tuple[str, str]]:
@@ -111,12 +130,13 @@ def survey(
     workspace: Path,
     *,
     tests: Sequence[str] = (),
+    left_out: Iterable[str] = (),
     watch: Sequence[str] = (),
     seconds: float,
     test_seconds: float,
     heard: Callable[[Survey], None] | None = None,
 ) -> Survey:
-    """Run tests (none: all) once; `watch` are the files whose lines are recorded per test.
+    """Run tests (none: all but `left_out`) once; `watch` are the files whose lines are recorded per test.
 
     A test that takes longer than `test_seconds` counts as failed, with `hung` set. Never raises for what tests do.
     """
@@ -130,6 +150,7 @@ def survey(
     request = {
         "mode": "survey",
         "tests": list(tests),
+        "left_out": list(left_out),
         "lines": list(watch),
         "seconds": seconds,
         "test_seconds": test_seconds,
@@ -162,7 +183,7 @@ def talk(
         else:
             hear(message)
 
-    load = {"modules": program(), "request": {**request, "root": ROOT, "nonce": nonce}}
+    load = {"modules": program(), "request": {**request, "root": ROOT, "nonce": nonce, "unused": unused(workspace)}}
     finished = sandbox.run(
         [sandbox.python, "-P", "-c", BOOT],
         workspace=workspace,

@@ -27,15 +27,16 @@ def in_child(work: Callable[[Tell], None], *, seconds: float, heard: Callable[[M
     if child == 0:
         _be_child(work, reading, writing)
     os.close(writing)
+    life = os.pidfd_open(child)
     try:
-        return _listen(reading, seconds, heard)
+        return _listen(reading, life, seconds, heard)
     finally:
         os.close(reading)
+        os.close(life)
         _end(child)
 
 
 def _be_child(work: Callable[[Tell], None], reading: int, writing: int) -> None:
-    code = 1
     try:
         os.close(reading)
         os.setsid()
@@ -45,12 +46,17 @@ def _be_child(work: Callable[[Tell], None], reading: int, writing: int) -> None:
             _write_all(writing, json.dumps(message).encode() + b"\n")
 
         work(tell)
-        tell({"kind": "end"})
-        code = 0
+        leave(tell)
     except BaseException as error:  # noqa: BLE001 - the border of the child: nothing may return into the parent's code
         _write_all(writing, json.dumps({"kind": "crash", "text": repr(error)[:400]}).encode() + b"\n")
     finally:
-        os._exit(code)
+        os._exit(1)
+
+
+def leave(tell: Tell) -> None:
+    """End the child's work here and now."""
+    tell({"kind": "end"})
+    os._exit(0)
 
 
 def _limit_memory() -> None:
@@ -66,13 +72,16 @@ def _write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def _listen(fd: int, seconds: float, heard: Callable[[Message], float | None]) -> str:
+def _listen(fd: int, life: int, seconds: float, heard: Callable[[Message], float | None]) -> str:
+    """Read messages from `fd` until the end; `life` becomes readable when the child ends, which the pipe need not show:
+    a process that the child forked may hold its other end.
+    """
     until = time.monotonic() + seconds
     kept, total = b"", 0
     while total < MOST_BYTES:
-        ready, _, _ = select.select([fd], [], [], max(0.0, until - time.monotonic()))
-        if not ready:
-            return "killed"
+        ready, _, _ = select.select([fd, life], [], [], max(0.0, until - time.monotonic()))
+        if fd not in ready:
+            return "died" if life in ready else "killed"
         data = os.read(fd, 65536)
         if not data:
             return "died"

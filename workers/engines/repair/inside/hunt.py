@@ -1,10 +1,11 @@
 """Try candidates, one forked child each: first the failing tests, then, for the few that survive, the whole suite."""
 
+import os
 import resource
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from workers.engines.repair.inside.forks import Message, Tell, in_child
+from workers.engines.repair.inside.forks import Message, Tell, in_child, leave
 from workers.engines.repair.inside.recorder import Recorder
-from workers.engines.repair.inside.session import arguments
+from workers.engines.repair.inside.session import AtEnd, arguments
 from workers.engines.repair.inside.tree import Tree
 
 MOST_WARM = 400
@@ -30,7 +31,9 @@ class Hunt:
         self.root = Path(request["root"])
         self.goals: list[str] = request["goals"]
         self.keep: set[str] = set(request["keep"])
-        self.everything: list[str] = request["tests"]
+        self.looping: list[str] = request["looping"]
+        self.left_out: list[str] = request["left_out"]
+        self.unused: list[str] = request["unused"]
         self.candidates: list[dict[str, Any]] = request["candidates"]
         self.until = time.monotonic() + request["seconds"]
         self.linger: float = request["linger"]
@@ -41,14 +44,15 @@ class Hunt:
         self.session: pytest.Session | None = None
         self.recorder: Recorder | None = None
         self.child_tell: Tell = tell
-        self.hung: bool = request["hung"]
+        self.patience: float = request["patience"]
         self.cpu = 2.0
+        self.wall = 7.0
 
     def run(self) -> None:
         """Hunt inside one pytest session, forked after its start; with a tainted start, one session per candidate."""
-        self.recorder = Recorder(self.root, self._from_child, lambda: 0.0, lambda _: None)
+        self.recorder = Recorder(self.root, self._from_child)
         before = set(sys.modules)
-        pytest.main([*arguments(self.root), *self.everything], plugins=[self.recorder, self])
+        pytest.main(arguments(self.root, self.unused), plugins=[self.recorder, self])
         if self.session is None:
             for name in [name for name in sys.modules if name not in before and self._is_ours(name)]:
                 del sys.modules[name]
@@ -67,6 +71,8 @@ class Hunt:
         """Hunt here, in place of collecting: every child is a fork of this very moment."""
         if self.session is not None:
             self._hunt()
+            self.tell({"kind": "finished"})
+            os._exit(0)  # the end of the session may hang
         return True
 
     @pytest.hookimpl(tryfirst=True)
@@ -82,14 +88,17 @@ class Hunt:
     def _hunt(self) -> None:
         self._warm()
         stop_at = self.until
-        plausible = 0
+        plausible = half = 0
         for candidate in self.candidates:
             if time.monotonic() >= stop_at or plausible >= self.enough:
                 return
-            if self._try(candidate):
-                plausible += 1
-                if plausible == 1:
-                    stop_at = min(stop_at, time.monotonic() + self.linger)
+            verdict = self._try(candidate)
+            plausible += verdict == "plausible"
+            half += verdict == "half"
+            if verdict == "plausible" and plausible == 1:
+                stop_at = min(stop_at, time.monotonic() + self.linger)
+            if verdict == "half" and half == 1:
+                stop_at = min(stop_at, time.monotonic() + self.patience)
         self.tell({"kind": "exhausted"})
 
     def _warm(self) -> None:
@@ -97,44 +106,49 @@ class Hunt:
 
         A hang of the unchanged program says nothing about the fixed one: then other tests are the measure.
         """
-        measure = sorted(self.keep)[:MOST_MEASURED] if self.hung else self.goals
+        measure = self.goals or sorted(self.keep)[:MOST_MEASURED]
         result = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False) if measure else None
-        for name in result["modules"][:MOST_WARM] if result else ():
-            if name not in sys.modules:
-                # Warming is a favour: whatever a library raises here, the child meets it again.
-                with suppress(Exception):
-                    import_module(name)
-        again = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False) if measure else None
-        used = again["cpu"] if again and again["end"] == "done" else 0.04
-        self.cpu = min(10.0, max(LEAST_CPU_HUNG, used * 6) if self.hung else max(LEAST_CPU, used * 4))
+        cold = [name for name in result["modules"] if name not in sys.modules] if result else []
+        for name in cold[:MOST_WARM]:
+            # Warming is a favour: whatever a library raises here, the child meets it again.
+            with suppress(Exception):
+                import_module(name)
+        if cold:
+            result = self._run(measure, seconds=20.0, cpu=15.0, fail_fast=False)
+        used = result["cpu"] if result and result["end"] == "done" else 0.04
+        self.cpu = min(10.0, max(LEAST_CPU, used * 4) if self.goals else max(LEAST_CPU_HUNG, used * 6))
+        self.wall = self.cpu * 3 + 1.0 + (2 * result["wall"] if result and self.goals else 0.0)
         self.tell({"kind": "warm", "cpu": used})
 
-    def _try(self, candidate: dict[str, Any]) -> bool:
+    def _try(self, candidate: dict[str, Any]) -> str:
         began = time.monotonic()
+        passed: list[str] = []
         try:
-            self._put(candidate)
-            result = self._run(self.goals, seconds=self.cpu * 3 + 1.0, cpu=self.cpu, fail_fast=len(self.goals) > 12)
-            verdict = "failed"
-            if self._holds(result, set(self.goals)):
-                self._put(candidate)
-                allow = max(5.0, self.suite_seconds * 4 + 2.0)
-                full = self._run(self.everything, seconds=allow * 2, cpu=allow, fail_fast=False)
-                good = self._holds(full, set(self.goals)) and self._holds(full, self.keep)
-                verdict = "plausible" if good else "breaks"
+            verdict = self._judge(candidate, passed)
         finally:
             for path in candidate["edits"]:
                 self.tree.put_back(path)
-        self.tell(
-            {
-                "kind": "tried",
-                "id": candidate["id"],
-                "verdict": verdict,
-                "passed": result["passed"],
-                "end": result["end"],
-                "seconds": round(time.monotonic() - began, 4),
-            }
-        )
-        return verdict == "plausible"
+        seconds = round(time.monotonic() - began, 4)
+        self.tell({"kind": "tried", "id": candidate["id"], "verdict": verdict, "passed": passed, "seconds": seconds})
+        return verdict
+
+    def _judge(self, candidate: dict[str, Any], passed: list[str]) -> str:
+        """Return "failed", "breaks" (another test), "half" (what hangs still hangs) or "plausible"; fill `passed`."""
+        first, last = (self.goals, self.looping) if self.goals else (self.looping, [])
+        if not self._meets(candidate, first, passed):
+            return "failed"
+        self._put(candidate)
+        allow = max(5.0, self.suite_seconds * 4 + 2.0)
+        full = self._run([], seconds=allow * 2, cpu=allow, fail_fast=False, left_out=[*self.left_out, *last])
+        if not self._holds(full, {*first, *self.keep}):
+            return "breaks"
+        return "plausible" if not last or self._meets(candidate, last, passed) else "half"
+
+    def _meets(self, candidate: dict[str, Any], goals: list[str], passed: list[str]) -> bool:
+        self._put(candidate)
+        result = self._run(goals, seconds=self.wall, cpu=self.cpu, fail_fast=len(goals) > 12)
+        passed += result["passed"]
+        return self._holds(result, set(goals))
 
     def _put(self, candidate: dict[str, Any]) -> None:
         for path, edits in candidate["edits"].items():
@@ -156,8 +170,12 @@ class Hunt:
                 return False
         return True
 
-    def _run(self, tests: list[str], *, seconds: float, cpu: float, fail_fast: bool) -> dict[str, Any]:
+    def _run(
+        self, tests: list[str], *, seconds: float, cpu: float, fail_fast: bool, left_out: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Run tests (none: all but those left out) in a fork, and bring the tree back to what it was."""
         result: dict[str, Any] = {"outcomes": {}, "uncollected": [], "modules": [], "cpu": 0.0, "passed": []}
+        began = time.monotonic()
 
         def hear(message: Message) -> float | None:
             if message["kind"] == "outcome":
@@ -170,27 +188,36 @@ class Hunt:
 
         def work(tell: Tell) -> None:
             signal.setitimer(signal.ITIMER_PROF, cpu)  # its default action ends the process
-            self._pytest(tests, tell, fail_fast)
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            tell({"kind": "used", "cpu": used.ru_utime + used.ru_stime, "modules": list(self._libraries())})
+
+            def at_end() -> None:
+                used = resource.getrusage(resource.RUSAGE_SELF)
+                tell({"kind": "used", "cpu": used.ru_utime + used.ru_stime, "modules": list(self._libraries())})
+                leave(tell)
+
+            self._pytest(tests, tell, at_end, fail_fast, left_out)
 
         result["end"] = in_child(work, seconds=seconds, heard=hear)
+        result["wall"] = time.monotonic() - began
         self.tree.restore()
         result["passed"] = [test for test, outcome in result["outcomes"].items() if outcome == "passed"]
         return result
 
-    def _pytest(self, tests: list[str], tell: Tell, fail_fast: bool) -> None:
+    def _pytest(
+        self, tests: list[str], tell: Tell, at_end: Callable[[], None], fail_fast: bool, left_out: Sequence[str]
+    ) -> None:
         session, recorder = self.session, self.recorder
         if session is None or recorder is None:
-            plugin = Recorder(self.root, tell, lambda: 0.0, lambda _: None)
+            plugin = Recorder(self.root, tell, left_out=left_out)
             quick = ["--maxfail=3"] if fail_fast else []
-            pytest.main([*arguments(self.root), *quick, *tests], plugins=[plugin])
+            pytest.main([*arguments(self.root, self.unused), *quick, *tests], plugins=[plugin, AtEnd(at_end)])
             return
         self.child_tell = tell
+        recorder.left_out = frozenset(left_out)
         session.config.option.maxfail = 3 if fail_fast else 0
         session.config.pluginmanager.unregister(self)
         session.perform_collect(tests or None)
         session.config.hook.pytest_runtestloop(session=session)
+        at_end()
 
     def _libraries(self) -> Iterator[str]:
         for name, module in list(sys.modules.items()):

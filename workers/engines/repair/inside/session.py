@@ -6,12 +6,16 @@ import re
 import shlex
 import sys
 import tomllib
+from collections.abc import Callable, Generator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 SWITCHED_OFF = (
     "cacheprovider",
     "terminal",
+    "faulthandler",
     "randomly",
     "xdist",
     "xdist.looponfail",
@@ -24,11 +28,11 @@ KEPT = re.compile(r"^(--import-mode|--doctest-modules|--doctest-glob|--asyncio-m
 WITH_VALUE = ("-p", "-m", "-W", "--import-mode", "--asyncio-mode", "--ds", "--doctest-glob")
 
 
-def arguments(root: Path) -> list[str]:
-    """Return the options that every run of pytest here takes."""
-    off = [part for name in SWITCHED_OFF for part in ("-p", f"no:{name}")]
+def arguments(root: Path, unused: Sequence[str] = ()) -> list[str]:
+    """Return the options that every run of pytest here takes; `unused` are more plugins to do without."""
+    off = [part for name in (*SWITCHED_OFF, *unused) for part in ("-p", f"no:{name}")]
     kept = kept_options(_addopts(root))
-    seeded = find_spec("_hypothesis_pytestplugin") and "no:hypothesispytest" not in kept
+    seeded = find_spec("_hypothesis_pytestplugin") and "no:hypothesispytest" not in (*off, *kept)
     seed = ["--hypothesis-seed=0"] if seeded else []
     fixed = ["--assert=plain", "--continue-on-collection-errors", "--override-ini=addopts=", f"--rootdir={root}"]
     return [*off, *fixed, *seed, *kept]
@@ -69,6 +73,20 @@ def _split(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError:
         return []
+
+
+class AtEnd:
+    """A plugin that calls `then` after the last test, as all went well: the end of the session may hang."""
+
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """Run the tests, then call."""
+        done = yield
+        self._then()
+        return done
 
 
 def prepare(root: Path) -> None:
