@@ -108,6 +108,7 @@ def test_threads_that_race_leave_no_gap_and_lose_nothing(rig: Rig) -> None:
     assert_verifies(rig)
 
 
+@pytest.mark.slow
 def test_processes_that_race_leave_no_gap_and_lose_nothing(rig: Rig) -> None:
     children = [writer(rig, str(name), EACH) for name in range(WRITERS)]
     printed: list[int] = []

@@ -10,6 +10,7 @@ from tests.world import FIXED, Town
 from workers.demo.stage import Stage
 
 pytestmark = pytest.mark.timeout(400)
+SLOW = pytest.mark.slow
 
 
 def test_the_story_without_any_mishap(town: Town) -> None:
@@ -69,6 +70,7 @@ def test_redis_itself_is_killed(town: Town) -> None:
     town.merged_once()
 
 
+@SLOW
 def test_the_broker_is_killed_at_random_moments(town: Town) -> None:
     pauses = [random.uniform(0.0, 3.0) for _ in range(3)]  # pytest-randomly seeds it, and prints the seed
     kills = iter(pauses)
@@ -102,6 +104,10 @@ POINTS = {
 }
 
 
+LESS = ("the status comment is written", "the gate is shown", "the issue is closed")
+"""Points where a second time would only edit what is there."""
+
+
 @pytest.fixture
 def trap(town: Town, stage: Stage) -> Callable[[str, str], list[str]]:
     """Kill the broker right when the forge has done something, before the answer is sent."""
@@ -127,7 +133,7 @@ def _by_person(town: Town, response: Response) -> bool:
     return token in {town.stage.tokens[who] for who in ("maria", "lee", "sam")}
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [pytest.param(one, marks=SLOW if one in LESS else ()) for one in POINTS])
 def test_the_broker_dies_right_after_an_effect(point: str, town: Town, trap: Callable[[str, str], list[str]]) -> None:
     sprung = trap(*POINTS[point])
     town.say(town.issue(), "/agent fix")

@@ -43,6 +43,7 @@ def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
     assert "*Done.*" in message
 
 
+@pytest.mark.slow
 def test_reads_fail_are_cut_and_hang(town: Town) -> None:
     fail = town.stage.forge.fail_next
     fail("GET", of(town, ""), status=502)

@@ -56,7 +56,10 @@ def run(words: list[str], tmp_path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=170, check=False)
 
 
-@pytest.mark.parametrize("command", [one for page in ("README.md", "CONTRIBUTING.md") for one in commands(page)])
+@pytest.mark.parametrize("command", [
+    pytest.param(one, marks=pytest.mark.slow if " demo " in one else ())
+    for page in ("README.md", "CONTRIBUTING.md") for one in commands(page)
+])  # fmt: skip
 def test_a_command_of_the_readme_does_what_it_says(
     command: str, shop: Path, tmp_path: Path, help_of: Callable[[str], str]
 ) -> None:
