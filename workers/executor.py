@@ -135,7 +135,9 @@ class Executor:
                 return RepairSolver(self.sandbox)
             case "agent":
                 scope = f"{book.run.id}/{task.id}/{book.run.generation}"
-                return AgentSolver(self.sandbox, candidates_from(self.models), self.memo, scope, _recorder(book))
+                assert book.run.planned is not None
+                models, protected = candidates_from(self.models), book.run.planned.protected
+                return AgentSolver(self.sandbox, models, self.memo, scope, _recorder(book), protected)
 
 
 def _recorder(book: RunBook) -> Callable[[f.Fact], None]:

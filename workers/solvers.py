@@ -121,13 +121,17 @@ def _repair_evidence(result: RepairResult) -> dict[str, str | int | float]:
 
 @dataclass(frozen=True, slots=True)
 class AgentSolver:
-    """An agent that reads, edits and tests in the sandbox, driven by a model; `record` writes facts about it."""
+    """An agent that reads, edits and tests in the sandbox, driven by a model; `record` writes facts about it.
+
+    `protected` are the patterns of paths that its tools do not write.
+    """
 
     sandbox: Sandbox
     candidates: Sequence[Candidate]
     memo: Memo
     scope: str
     record: Callable[[Fact], None]
+    protected: tuple[str, ...] = ()
 
     def solve(self, tar: bytes, intent: Intent, task: Task, still_mine: StillMine) -> Solved | Unsolved:
         """Run the suite, let the agent work, and run the suite again on a clean copy with the patch.
@@ -179,7 +183,7 @@ class AgentSolver:
     ) -> str | Unsolved:
         seconds = max(0.0, sandbox.end - time.monotonic())
         limits = Limits(wall_seconds=min(120.0, task.seconds), cpu_seconds=task.seconds)
-        tools = RememberingTools(ToolBox(sandbox, workspace, limits), self.memo, self.scope)
+        tools = RememberingTools(ToolBox(sandbox, workspace, limits, protected=self.protected), self.memo, self.scope)
         seldom, used = Seldom(still_mine), self._used(task.id)
         budget = Budget(TOKENS_PER_TASK)
         with closing(Gateway(self.candidates, self.memo, self.scope, budget, used, before_call=still_mine)) as gateway:

@@ -61,10 +61,14 @@ class PlanDrafted:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """The broker checked the plan against policy and froze it."""
+    """The broker checked the plan against policy and froze it.
+
+    `protected` are the patterns of the paths that no patch may touch, for the agent's tools to refuse them at once.
+    """
 
     digest: str
     plan: ActionPlan
+    protected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,12 @@ from bot.domain import steps as s
 from bot.domain.actions import ActionPlan
 from bot.domain.errors import ForgeError, PolicyError, Unavailable
 from bot.domain.run import Run
+from bot.policy.evaluate import protected_paths
 from bot.ports import Job
 from bot.services import land
 from bot.services.books import ABANDONED, Performer, RunBook
 from bot.services.deps import Broker
+from bot.services.patch import NEVER
 from bot.services.policies import policy_of
 from bot.services.publish import publish
 from bot.services.report import report
@@ -127,12 +129,12 @@ def _freeze(deps: Broker, book: RunBook) -> None:
     run = book.run
     assert run.draft is not None
     assert run.source is not None
-    policy_of(deps, run.intent.repo, run.source.base_sha)
+    policy = policy_of(deps, run.intent.repo, run.source.base_sha)
     problem = _objection(run, run.draft)
     if problem:
         book.write(f.Failed("plan_refused", problem))
     else:
-        book.write(f.Planned(run.draft.digest, run.draft))
+        book.write(f.Planned(run.draft.digest, run.draft, (*protected_paths(policy), *NEVER)))
 
 
 def _objection(run: Run, plan: ActionPlan) -> str:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,11 @@ class Desk:
 
     rig: Rig
     solver: str = "repair"
+    protected: tuple[str, ...] = ()
 
     def begin(self, *earlier: f.Fact) -> None:
         digest = self.rig.artifacts.put(tar(FILES))
-        plan = planned(task("repair", solver=self.solver))
+        plan = replace(planned(task("repair", solver=self.solver)), protected=self.protected)
         self.append(Zone.BROKER, f.Requested(intent()), f.SourceStored(BASE, digest))
         self.append(Zone.AGENT, f.PlanDrafted(plan.plan))
         self.append(Zone.BROKER, plan)
@@ -173,6 +174,19 @@ def test_a_lost_lease_ends_the_work_of_the_agent(desk: Desk, sandbox: Bubblewrap
     with ScriptedServer(parse(edits(ADD, DOUBLE))) as server, pytest.raises(LeaseLost):
         desk.execute(sandbox, url=server.url, renew=renew)
     assert (desk.run.used, desk.run.lost, desk.run.done) == ((), {}, {})
+
+
+# --- what is protected
+def test_an_agent_learns_at_once_what_is_protected(desk: Desk, sandbox: BubblewrapSandbox) -> None:
+    desk.solver, desk.protected = "agent", ("/calc.py",)
+    desk.begin()
+    with ScriptedServer(parse(edits(ADD))) as server:
+        desk.execute(sandbox, url=server.url)
+    (refused,) = desk.run.refused_tools
+    assert (refused.tool, "calc.py is a protected path" in refused.reason) == ("files.edit", True)
+    lost = desk.run.lost["repair"]
+    assert isinstance(lost, f.TaskFailed)
+    assert lost.code == "no_patch"
 
 
 # --- said once
