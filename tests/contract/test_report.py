@@ -158,7 +158,7 @@ def test_the_answer_to_the_post_for_one_that_was_deleted_is_lost(office: Office)
         office.dev.world.chat.messages.clear()
     office.fail(status=500, after_effect=True)
     office.report(f.Stopped("bob"))
-    office.one(office.report(f.Stopped("eve")))
+    assert office.one(office.report(f.Stopped("eve"))).edited
 
 
 def test_a_token_that_may_not_look_says_it_again(office: Office) -> None:

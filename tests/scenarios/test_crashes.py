@@ -91,7 +91,9 @@ def test_the_broker_is_killed_at_random_moments(town: Town) -> None:
         return run is not None and run.state == "done"
 
     town.eventually(look, f"the run to be done (kills after {pauses})")
-    town.merged_once()
+    merged = town.merged_once()
+    assert merged.published is not None
+    assert town.file("calc.py") == FIXED
 
 
 POINTS = {

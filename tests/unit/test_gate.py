@@ -32,7 +32,9 @@ def test_a_verdict_on_another_head_permits_nothing(judged: str, head: str) -> No
 
 
 def test_a_frozen_and_approved_plan_may_become_a_change() -> None:
-    permit_open(REPO, plan="d1", approved=True, policy=POLICY).demand("open_change", REPO, "d1")
+    permit = permit_open(REPO, plan="d1", approved=True, policy=POLICY)
+    permit.demand("open_change", REPO, "d1")
+    assert (permit.effect, permit.repo, permit.subject, permit.policy) == ("open_change", REPO, "d1", POLICY)
 
 
 @pytest.mark.parametrize(("plan", "approved"), [("", True), ("d1", False), ("", False)])
