@@ -188,7 +188,8 @@ class Town:
         for one in mine:
             if store.database.read(lambda connection, one=one: connection.execute(busy.where(one)).scalar_one()):
                 return False
-        return True
+        # A job that ended between the two looks may have moved the forge to tell of something.
+        return len(self.deliveries()) == len(sent)
 
     def said(self, number: int) -> list[str]:
         """Return what the bot said on an issue or change."""
