@@ -70,7 +70,7 @@ def compare(before: Suite, after: Suite) -> Verdict:
 
 
 def run_suite(
-    sandbox: Sandbox, tar: bytes, patch: str | None, *, seconds: float, heard: Callable[[], None] | None = None
+    sandbox: Sandbox, tar: bytes, patch: bytes | None, *, seconds: float, heard: Callable[[], None] | None = None
 ) -> Suite:
     """Run every test of the tree in `tar`, with `patch` (a git patch) applied when given, within `seconds`.
 
@@ -80,7 +80,7 @@ def run_suite(
         load_tree(tar, workspace)
         if patch is not None:
             done = sandbox.run(
-                ["git", "apply", "--whitespace=nowarn", "-"], workspace=workspace, limits=APPLY, stdin=patch.encode()
+                ["git", "apply", "--whitespace=nowarn", "-"], workspace=workspace, limits=APPLY, stdin=patch
             )
             if done.exit_code != 0:
                 said = done.stderr.decode("utf-8", "replace").strip()[:300]

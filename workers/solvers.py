@@ -92,7 +92,7 @@ class RepairSolver:
             result = engine.repair(source, hint=hint, seconds=task.seconds, on_progress=lambda _now: seldom())
         if result.status != "fixed":
             return Unsolved(CODES[result.status], result.reason)
-        return Solved(result.patch.encode(), _repair_evidence(result))
+        return Solved(result.patch_bytes, _repair_evidence(result))
 
 
 CODES = {
@@ -155,9 +155,9 @@ class AgentSolver:
         objection = _objection(after, verdict)
         if objection is not None:
             return objection
-        return Solved(patch.encode(), _agent_evidence(before, after, verdict, time.monotonic() - begun))
+        return Solved(patch, _agent_evidence(before, after, verdict, time.monotonic() - begun))
 
-    def _patch(self, tar: bytes, intent: Intent, task: Task, end: float, still_mine: StillMine) -> str | Unsolved:
+    def _patch(self, tar: bytes, intent: Intent, task: Task, end: float, still_mine: StillMine) -> bytes | Unsolved:
         """Let the agent work until `end`; return what it changed."""
         sandbox = UntilSandbox(self.sandbox, end)
         with self.sandbox.workspace() as workspace:
@@ -170,7 +170,7 @@ class AgentSolver:
                 patch = diff(self.sandbox, workspace)
                 if not patch.strip():
                     return Unsolved("no_patch", f"the agent changed nothing; it said: {result}")
-                files = examine(patch.encode(), ()).files
+                files = examine(patch, ()).files
             except PatchRefused as error:
                 return Unsolved("patch_refused", str(error))
         if all(_is_about_tests(path) for path in files):

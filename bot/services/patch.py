@@ -92,7 +92,7 @@ class _Reader:
         stated = MODE.fullmatch(line) or INDEX.fullmatch(line)
         if stated is not None:
             if stated["mode"] not in {None, *PLAIN_MODES}:
-                mode = stated["mode"][:40]
+                mode = stated["mode"][:40].encode("ascii", "backslashreplace").decode()
                 raise PatchRefused(f"mode {mode} in {here}: only plain files are accepted, no links or modules")
         elif line.startswith(("GIT binary patch", "Binary files")):
             raise PatchRefused(f"{here} is binary; only text is accepted")
@@ -143,13 +143,12 @@ def examine(patch: bytes, patterns: tuple[str, ...]) -> PatchFacts:
 
 
 def _text(patch: bytes) -> str:
-    try:
-        text = patch.decode()
-    except UnicodeDecodeError:
-        raise PatchRefused("the patch is not UTF-8 text") from None
-    if "\0" in text:
+    """Return the patch as text. The lines of a file may be in any encoding: bytes that are not UTF-8 become lone
+    surrogates, which no name of a file may have.
+    """
+    if b"\0" in patch:
         raise PatchRefused("the patch holds a NUL; only text is accepted")
-    return text
+    return patch.decode("utf-8", "surrogateescape")
 
 
 def _files(files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
@@ -164,10 +163,12 @@ def _files(files: tuple[str, ...], patterns: tuple[str, ...]) -> None:
 
 
 def _path(path: str) -> str:
+    if not path.isprintable():
+        raise PatchRefused(f"the path {path[:200]!r} is not a plain one")
     parts = path.split("/")
     odd = any(part in {"", ".", ".."} or part.strip() != part or part.endswith(".") for part in parts)
     long = len(path.encode()) > 400 or any(len(part.encode()) > 255 for part in parts)
-    if odd or long or not path.isprintable() or any(char in path for char in '"\\:*?<>|'):
+    if odd or long or any(char in path for char in '"\\:*?<>|'):
         raise PatchRefused(f"the path {path[:200]!r} is not a plain one")
     # "~1" makes the short names that NTFS gives to .git and its kin.
     if any(part.casefold() == ".git" or re.search(r"~[0-9]", part) for part in parts):

@@ -68,7 +68,13 @@ def visible(program: Path, target: Path) -> Path:
 
 def apply_patch(patch: str, folder: Path) -> None:
     """Apply a unified diff as a stranger would."""
-    subprocess.run(["git", "apply", "-"], cwd=folder, input=patch.encode(), check=True, capture_output=True)
+    subprocess.run(
+        ["git", "apply", "-"],
+        cwd=folder,
+        input=patch.encode("utf-8", "surrogateescape"),
+        check=True,
+        capture_output=True,
+    )
 
 
 def passes(folder: Path, tests: Iterable[str] = ()) -> bool:

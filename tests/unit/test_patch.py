@@ -241,8 +241,16 @@ def test_fifty_files_are_accepted() -> None:
 
 
 def test_other_encodings_are_refused() -> None:
-    assert refusal(edit("x").encode().replace(b"+b", b"+\xff")) == "the patch is not UTF-8 text"
-    assert refusal(edit("x").encode("utf-16") + b"\n") == "the patch is not UTF-8 text"
+    assert refusal(edit("x").encode("utf-16") + b"\n") == "the patch holds a NUL; only text is accepted"
+    assert refusal(edit("x").encode().replace(b"b/x", b"b/\xff")).startswith("a file is renamed, or its name cannot be")
+    assert refusal(edit("x").encode().replace(b"/x", b"/\xff")) == "the path '\\udcff' is not a plain one"
+    assert refusal(new("x", "100644\udcff").encode("utf-8", "surrogateescape")).startswith("mode 100644\\udcff in x")
+
+
+def test_lines_may_be_in_any_encoding() -> None:
+    patch = edit("x", "@@ -1,2 +1,2 @@ d\udce9f\n \udce4\n-a\udcff\n+b\udcfe\n").encode("utf-8", "surrogateescape")
+    assert b"+b\xfe\n" in patch
+    assert examine(patch, PROTECTED) == PatchFacts(("x",), 1, 1)
 
 
 def test_the_size_is_bounded() -> None:

@@ -4,6 +4,7 @@
 import hashlib
 import subprocess
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,7 +144,7 @@ def test_an_unrelated_failing_test_does_not_hide_a_fault(sandbox: BubblewrapSand
     ("code", "words"),
     [
         ("import numpyfoo\n\n\ndef f(x):\n    return x < 3\n", "No module named 'numpyfoo': install it"),
-        ("\ufeffdef f(x):\n    return x < 3\n", "code_a.py is not plain UTF-8"),
+        (f"# {400_000 * 'x'}\ndef f(x):\n    return x < 3\n", "code_a.py cannot be edited: it has more than"),
     ],
 )
 def test_what_stands_in_the_way_is_named(sandbox: BubblewrapSandbox, write: Write, code: str, words: str) -> None:
@@ -151,6 +152,28 @@ def test_what_stands_in_the_way_is_named(sandbox: BubblewrapSandbox, write: Writ
     result = mend(sandbox, root)
     assert result.status == "broken"
     assert words in result.reason
+
+
+NAMES = (
+    "# -*- coding: cp1252 -*-\n\x0c\nEURO = '\u20ac'\n\n\ndef price(number):\n    return EURO + str(number - 1)  # \xe9"
+)
+TEST_NAMES = "from names import price\n\n\ndef test_price():\n    assert price(3) == '\u20ac4'\n"
+
+
+@pytest.mark.parametrize("mark", [False, True])
+def test_a_source_in_another_encoding_keeps_its_bytes(sandbox: BubblewrapSandbox, write: Write, mark: bool) -> None:
+    """A code page, line ends of two characters, a form feed, no last line end; or UTF-8 with a byte order mark."""
+    root = write(test_names=TEST_NAMES)
+    text = NAMES.replace("\n", "\r\n")
+    before = text.replace("cp1252", "utf-8").encode("utf-8-sig") if mark else text.encode("cp1252")
+    (root / "names.py").write_bytes(before)
+    result = mend(sandbox, root)
+    assert result.status == "fixed", result.reason
+    subprocess.run(["git", "apply", "-"], cwd=root, input=result.patch_bytes, check=True)
+    assert (root / "names.py").read_bytes() == before.replace(b"number - 1", b"number + 1")
+    exact = command.document(result).get("patch_base64")
+    assert (exact is None) == mark
+    assert mark or b64decode(exact) == result.patch_bytes
 
 
 def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:

@@ -2,13 +2,18 @@
 """The pure parts of the repair engine: ranking, hints, diffs, sources, and the edits themselves."""
 
 import ast
+import codecs
+import re
 import shutil
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.services.patch import examine
 from workers.engines.repair.diff import first_line, unified
 from workers.engines.repair.goals import covers, waited_for
 from workers.engines.repair.hints import read_hint
@@ -16,11 +21,14 @@ from workers.engines.repair.inside.session import kept_options
 from workers.engines.repair.mutate.unit import Clues, parse
 from workers.engines.repair.mutate.variant import Edit, similarity
 from workers.engines.repair.overfit import apply, liking
-from workers.engines.repair.patches import edits_of, pairs
+from workers.engines.repair.patches import pairs, spans_of
 from workers.engines.repair.plan import OPERATORS, Candidate, plan
+from workers.engines.repair.result import RepairResult
 from workers.engines.repair.source import copy_tree, editable, is_test
 from workers.engines.repair.spectrum import ochiai, rank
 from workers.engines.repair.suite import Failure
+from workers.engines.repair.text import Unreadable, read
+from workers.engines.repair.text import apply as spell
 
 BUGS = Path(__file__).parents[1] / "bench" / "bugs"
 PROGRAMS = sorted(
@@ -173,8 +181,7 @@ def test_similar_names() -> None:
 # --- edits ------------------------------------------------------------------------------------------------------------
 def _all_edits(text: bytes, clues: Clues = Clues(), most: int = 3000) -> list[Candidate]:  # noqa: B008 - a frozen value
     unit = parse("p.py", text)
-    assert unit is not None
-    scores = {("p.py", line): 1.0 for line in range(1, text.count(b"\n") + 2)}
+    scores = {("p.py", line): 1.0 for line in range(1, unit.data.count(b"\n") + 2)}
     return plan({"p.py": unit}, scores, clues, most=most)
 
 
@@ -201,7 +208,7 @@ def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.sampled_from(PROGRAMS))
-def test_edits_of_real_programs_are_sound_and_ordered(program: Path) -> None:
+def test_spans_of_real_programs_are_sound_and_ordered(program: Path) -> None:
     data = program.read_bytes()
     found = _all_edits(data, most=500)
     merits = [one.merit for one in found]
@@ -257,7 +264,6 @@ def test_every_operator_has_a_name_of_its_own() -> None:
 
 def _liking(text: str, new: str, clues: Clues) -> float:
     unit = parse("p.py", text.encode())
-    assert unit is not None
     place = text.index("return ") + len("return ")
     return liking(unit, (Edit(place, text.index("\n", place), new),), clues)
 
@@ -277,22 +283,96 @@ def test_what_an_edit_is_worth(new: str, low: float, high: float) -> None:
     assert low <= _liking("def f(a, b):\n    return a + b\n", new, Clues(literals=frozenset({"77"}))) <= high
 
 
-def test_files_that_cannot_be_written_back_are_left_alone() -> None:
-    assert parse("p.py", b"# -*- coding: latin-1 -*-\nx = '\xe4'\n") is None
-    assert parse("p.py", b"def f(:\n") is None
-    assert parse("p.py", b"\xef\xbb\xbfx = 1\n") is None
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"def f(:\n", "does not parse at line 1"),
+        (b"# coding: klingon\nx = 1\n", "unknown encoding"),
+        (b"x = '\xe4'\n", "Python cannot read it: invalid or missing encoding"),
+        (b"# coding: cp1252\nx = '\x81'\n", "it is not cp1252 text"),
+        ("# coding: iso2022_jp\nx = '\u3042\u3044'\n".encode("iso2022_jp"), "save it as UTF-8"),
+        (b"\xef\xbb\xbf# coding: latin-1\nx = 1\n", "Python cannot read it"),
+        (b"if 1:\n    y = 1\n \r  \x0cz = 2\n", "too mixed"),
+        (b"#" * 400_001, "more than 400000 bytes"),
+    ],
+)
+def test_files_that_cannot_be_written_back_are_left_alone(data: bytes, words: str) -> None:
+    with pytest.raises(Unreadable, match=words):
+        parse("p.py", data)
+
+
+SPELLINGS: dict[str, Callable[[str], bytes]] = {
+    "plain": lambda text: text.encode(),
+    "byte order mark": lambda text: codecs.BOM_UTF8 + text.encode(),
+    "latin-1": lambda text: f"# -*- coding: latin-1 -*-\n{text}".encode("latin-1"),
+    "cp1252 after a first line": lambda text: f"#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n{text}".encode("cp1252"),
+    "shift_jis": lambda text: f"# coding: shift_jis\n{text}".replace("é", "\u8868").encode("shift_jis"),
+    "carriage returns": lambda text: text.replace("\n", "\r\n").encode(),
+    "carriage returns alone": lambda text: text.replace("\n", "\r").encode(),
+    "both, latin-1": lambda text: f"# coding: l1\n{text}".replace("\n", "\r\n").encode("latin-1"),
+    "form feeds": lambda text: text.replace("def ", "\x0cdef ").replace("    if found", " \x0c    if found").encode(),
+    "no last line feed": lambda text: text.rstrip("\n").encode(),
+    "all": lambda text: f"# coding: l1\n\x0c\n{text}".replace("\n", "\r\n").rstrip().encode("latin-1"),
+}  # fmt: skip
+SPELLED = """\
+SIGN = "é"  # é
+
+
+def total(items, sign="é"):
+    found = 0
+    for one in items:
+        found = one  # é
+    if found < 3:
+        return found, sign + "é"
+    found += 1
+    return found, sign
+"""
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_an_edit_is_spelled_as_its_file_is(spelling: str) -> None:
+    """Each edit of the text, made in the bytes, gives the same text; and no other byte changes."""
+    raw = SPELLINGS[spelling](SPELLED)
+    source = read(raw)
+    for one in _all_edits(raw):
+        after = spell(raw, one.spans)
+        expected = apply(source.view, one.edits).decode().replace("\r\n", "\n")
+        assert read(after).view.decode().replace("\r\n", "\n") == expected, one
+        assert (after[:3] == codecs.BOM_UTF8) == (raw[:3] == codecs.BOM_UTF8)
+        assert bool(re.search(rb"(?<!\r)\n", after)) == bool(re.search(rb"(?<!\r)\n", raw)), one
+        kept = raw[: min(start for start, _, _ in one.spans)]
+        assert after.startswith(kept)
+        compile(after, "p.py", "exec")
+
+
+def test_an_edit_that_the_encoding_cannot_spell_is_not_proposed() -> None:
+    source = read(b"# coding: latin-1\nx = 'a'\n")
+    with pytest.raises(UnicodeEncodeError):
+        source.spell([(0, 1, "\u20ac")])
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b""])
+def test_a_diff_of_other_bytes_is_applied_byte_for_byte(tmp_path: Path, end: bytes) -> None:
+    before = b"# coding: latin-1\nx = '\xe9'\r\n\x0cy = '\xe4\xf6'\nz = 1" + end
+    after = before.replace(b"z = 1", b"z = 2").replace(b"\xe9", b"\xe8")
+    result = RepairResult("fixed", unified("m.py", before, after))
+    (tmp_path / "m.py").write_bytes(before)
+    subprocess.run(["git", "apply", "-"], cwd=tmp_path, input=result.patch_bytes, check=True)
+    assert (tmp_path / "m.py").read_bytes() == after
+    assert examine(result.patch_bytes, ()).files == ("m.py",)
 
 
 def test_pairs_reach_all_goals_first_and_never_overlap() -> None:
     def one(path: str, start: int, merit: float) -> tuple[Candidate]:
-        return (Candidate(path, (Edit(start, start + 2, "x"),), "name.local", 1, merit),)
+        edit = Edit(start, start + 2, "x")
+        return (Candidate(path, (edit,), "name.local", 1, merit, ((start, start + 2, b"x"),)),)
 
     patches = [one("a.py", 0, 0.9), one("a.py", 1, 0.8), one("a.py", 50, 0.7), one("b.py", 0, 0.6)]
     partial = {0: frozenset({"t1"}), 1: frozenset({"t2"}), 3: frozenset({"t2"})}
     made = pairs(patches, partial, {"t1", "t2"}, most=10)
     assert made[0] == (*patches[0], *patches[3])
     assert (*patches[0], *patches[1]) not in made
-    assert set(edits_of(made[0])) == {"a.py", "b.py"}
+    assert set(spans_of(made[0])) == {"a.py", "b.py"}
 
 
 def test_the_bench_has_enough_bugs_of_many_kinds() -> None:

@@ -180,7 +180,7 @@ def test_the_difference_is_a_patch_that_git_applies(
     intake.load_tree(before, workspace)
     commit = intake.snapshot(sandbox, workspace)
     assert len(commit) == 40
-    assert intake.diff(sandbox, workspace) == ""
+    assert intake.diff(sandbox, workspace) == b""
     sh(
         sandbox,
         workspace,
@@ -189,12 +189,12 @@ def test_the_difference_is_a_patch_that_git_applies(
         "mkdir __pycache__ .pytest_cache; touch __pycache__/a.pyc .pytest_cache/x .coverage",
     )
     patch = intake.diff(sandbox, workspace)
-    assert "pytest_cache" not in patch
-    assert "__pycache__" not in patch
-    assert "new file mode 100755" in patch
+    assert b"pytest_cache" not in patch
+    assert b"__pycache__" not in patch
+    assert b"new file mode 100755" in patch
     with tarfile.open(fileobj=io.BytesIO(before)) as archive:
         archive.extractall(tmp_path, filter="data")
-    subprocess.run(["git", "apply", "--binary", "-"], cwd=tmp_path, input=patch.encode(), check=True)
+    subprocess.run(["git", "apply", "--binary", "-"], cwd=tmp_path, input=patch, check=True)
     found = {path.relative_to(tmp_path).as_posix(): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert found == {
         "a.py": b"x = 2\n", "bin": b"\3\0", "ümlaut.txt": b"u\r\nv\r\n", "latin.txt": b"\xe4\n", "n/new.sh": b"new\n",
@@ -215,7 +215,7 @@ def test_commands_can_neither_move_the_base_nor_configure_the_git_that_compares(
         "echo '*.py filter=evil diff=evil' > .gitattributes; echo 'ref: nonsense' > .git/HEAD",
     )
     patch = intake.diff(sandbox, workspace)
-    assert "-x = 1\n+x = 2\n" in patch
+    assert b"-x = 1\n+x = 2\n" in patch
     assert not (workspace / "pwned").exists()
     sh(sandbox, workspace, "rm -rf .git; echo gitdir: /elsewhere > .git")
     assert intake.diff(sandbox, workspace) == patch

@@ -161,6 +161,12 @@ def test_a_file_that_could_not_be_collected_is_mended_when_its_tests_pass(bench:
     assert (solved.evidence["test_before"], solved.evidence["test_after"]) == ("error", "passed")
 
 
+def test_a_text_in_another_encoding_is_carried_as_it_is(bench: Bench) -> None:
+    solved = bench.solve([*shell(r"printf 'na\357ve\r\n' > latin.txt"), *edits(ADD, DOUBLE)])
+    assert isinstance(solved, Solved), solved
+    assert b"+na\xefve\r\n" in solved.patch
+
+
 # --- what never counts
 @pytest.mark.parametrize(
     ("script", "code"),

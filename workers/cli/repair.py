@@ -2,6 +2,7 @@
 
 import json
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,12 @@ def _fail(message: str, code: int) -> None:
 
 
 def document(result: "RepairResult") -> dict[str, Any]:
-    """Return the JSON document of a result; its keys are a promise."""
+    """Return the JSON document of a result; its keys are a promise.
+
+    A patch with bytes that are not UTF-8 is there a second time, as `patch_base64`: JSON holds text only.
+    """
+    patch = result.patch_bytes
+    exact = {} if patch.decode("utf-8", "replace") == result.patch else {"patch_base64": b64encode(patch).decode()}
     return {
         "status": result.status,
         "patch": result.patch,
@@ -87,6 +93,7 @@ def document(result: "RepairResult") -> dict[str, Any]:
         "reason": result.reason,
         "failing": list(result.failing),
         "hung": list(result.hung),
+        **exact,
     }
 
 
@@ -94,7 +101,7 @@ def _tell(result: "RepairResult", as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document(result), indent=2))
     else:
-        typer.echo(result.patch, nl=False)
+        typer.echo(result.patch_bytes, nl=False)
     typer.echo(f"{result.status}: {result.reason} ({result.candidates} edits tried, {result.seconds:.1f} s)", err=True)
 
 

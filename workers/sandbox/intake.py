@@ -57,37 +57,8 @@ export GIT_DIR="$1/repository" GIT_WORK_TREE=/workspace GIT_INDEX_FILE=/tmp/inde
 export GIT_OBJECT_DIRECTORY=/tmp/objects GIT_ALTERNATE_OBJECT_DIRECTORIES="$1/repository/objects"
 git read-tree "$2"
 git add -A >&2
-compare() {
-    git "$@" diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv --no-renames \
-        --src-prefix=a/ --dst-prefix=b/ "$commit" -- .
-}
-export commit="$2"
-compare -c core.quotePath=true > /tmp/patch
-"$3" -I -c "$4" < /tmp/patch > /tmp/unreadable
-if [ -s /tmp/unreadable ]; then
-    compare -c core.attributesFile=/tmp/unreadable > /tmp/patch
-fi
-cat /tmp/patch
-"""
-# Text files that are not UTF-8 go as binary, since a patch is text here. Prints git attributes for them.
-_UNREADABLE = r"""
-import os, re, subprocess, sys
-commit = os.environ["commit"]
-names = subprocess.run(
-    ["git", "diff", "--cached", "--name-only", "-z", "--no-renames", commit],
-    stdout=subprocess.PIPE, check=True).stdout.split(b"\0")
-try:
-    sys.stdin.buffer.read().decode()
-except UnicodeDecodeError:
-    for name in filter(None, names):
-        for at in (b":", commit.encode() + b":"):
-            command = ["git", "cat-file", "blob", at + name]
-            shown = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-            try:
-                shown.stdout.decode()
-            except UnicodeDecodeError:
-                pattern = re.sub(rb"[^A-Za-z0-9_./-]", b"?", name)
-                sys.stdout.buffer.write(b"/" + pattern + b" -diff\n")
+git -c core.quotePath=true diff --cached --binary --full-index --no-color --no-ext-diff --no-textconv --no-renames \
+    --src-prefix=a/ --dst-prefix=b/ "$2" -- .
 """
 
 
@@ -188,24 +159,21 @@ def snapshot(sandbox: Sandbox, workspace: Path) -> str:
     return made.stdout.decode().strip()
 
 
-def diff(sandbox: Sandbox, workspace: Path, *, limit: int = 2_000_000) -> str:
+def diff(sandbox: Sandbox, workspace: Path, *, limit: int = 2_000_000) -> bytes:
     """Return what changed since `snapshot` as a git patch with binary parts, without renames; empty when nothing did.
 
-    New files that the repository's own rules ignore, and the leftovers of test tools, are not part of it. The text
-    comes from untrusted code: it is data to validate. Raises PatchRefused when it is too large or not UTF-8, or
-    when git cannot make it.
+    New files that the repository's own rules ignore, and the leftovers of test tools, are not part of it. The lines are
+    as they are in the files, whatever their encoding. They come from untrusted code: data to validate. Raises
+    PatchRefused when it is too large, or when git cannot make it.
     """
     base = _base(workspace)
     commit = _head(base)
-    done = _git(sandbox, _DIFF, (str(base), commit, sandbox.python, _UNREADABLE), workspace, (base,), limit=limit)
+    done = _git(sandbox, _DIFF, (str(base), commit), workspace, (base,), limit=limit)
     if done.truncated or done.timed_out:
         raise PatchRefused(f"the difference is larger than {limit} bytes or took too long; make a smaller change")
     if done.exit_code != 0:
         raise PatchRefused(f"git cannot make the difference: {_said(done)}")
-    try:
-        return done.stdout.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise PatchRefused(f"the difference is not UTF-8 text (byte {error.start})") from error
+    return done.stdout
 
 
 def _base(workspace: Path) -> Path:

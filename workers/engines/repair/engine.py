@@ -4,20 +4,20 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
-from io import BytesIO
 from pathlib import Path
-from tokenize import detect_encoding
 
 from bot.ports import Sandbox
 from workers.engines.repair import goals, suite
 from workers.engines.repair.diff import first_line, unified
 from workers.engines.repair.hints import Hint, read_hint
+from workers.engines.repair.mutate.unit import parse
 from workers.engines.repair.patches import Patch, apply_to, pairs
 from workers.engines.repair.plan import plan, read_units
 from workers.engines.repair.result import Outcome, Phase, Progress, RepairResult
 from workers.engines.repair.search import Aim, Tried, hunt
 from workers.engines.repair.source import TooLarge, copy_tree, editable
 from workers.engines.repair.spectrum import rank
+from workers.engines.repair.text import Unreadable
 
 TEST_SECONDS = 5.0
 PATIENCE = 10.0
@@ -227,8 +227,10 @@ class _Job:
         missing = _misses_module(survey, facts)
         if missing:
             return f"{missing}: install it for the sandbox's interpreter; JOURNEYMAN_SANDBOX_PYTHON names another one."
-        if not is_plain(self.files.get(facts.file, b"")):
-            return f"{facts.file} is not plain UTF-8 (a byte order mark, or another encoding): save it as UTF-8."
+        try:
+            parse(facts.file, self.files.get(facts.file, b""))
+        except Unreadable as error:
+            return f"{facts.file} cannot be edited: {error}."
         return f"There is no edit to try at {facts.file}:{facts.line}, or no time is left: give more seconds."
 
     def _holds(self, after: dict[str, bytes], survey: suite.Survey, facts: RepairResult) -> bool:
@@ -281,14 +283,6 @@ def _named(result: RepairResult, survey: suite.Survey) -> RepairResult:
     if not others:
         return result
     return replace(result, reason=f"{result.reason} Left out, since it hung before any edit: {goals.told(others)}.")
-
-
-def is_plain(text: bytes) -> bool:
-    """Tell whether a file is UTF-8 without a byte order mark, and says nothing else of itself."""
-    try:
-        return detect_encoding(BytesIO(text).readline)[0] == "utf-8" and text.decode() is not None
-    except (SyntaxError, UnicodeDecodeError):
-        return False
 
 
 def _misses_module(survey: suite.Survey, facts: RepairResult) -> str:

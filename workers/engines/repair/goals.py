@@ -10,6 +10,7 @@ from workers.engines.repair.mutate.unit import Clues
 from workers.engines.repair.overfit import LITERAL
 from workers.engines.repair.result import RepairResult, Status
 from workers.engines.repair.suite import Failure, Survey
+from workers.engines.repair.text import shown
 
 MOST_TOLD = 3
 NEXT = "Make it end, or leave it out of the suite."
@@ -142,7 +143,7 @@ def clues(survey: Survey, goals: Sequence[str], source: Path) -> Clues:
     named: set[str] = set()
     for path in {goal.split("::")[0] for goal in goals}:
         if (source / path).is_file():
-            text = (source / path).read_text("utf-8", "replace")
+            text = shown((source / path).read_bytes())
             literals.update(LITERAL.findall(text))
             named |= _raises_in(text, {goal.split("::")[-1].split("[")[0] for goal in goals})
     return Clues(

@@ -45,7 +45,8 @@ def apply(data: bytes, edits: tuple[Edit, ...], *, offset: int = 0) -> bytes:
 
 def _tree(text: bytes) -> ast.Module | None:
     try:
-        return ast.parse(b"if 1:\n" + text if text[:1] in (b" ", b"\t") else text)
+        # Decoded first: Python would take bytes at their word, and the view keeps the words of another encoding.
+        return ast.parse((b"if 1:\n" + text if text[:1] in (b" ", b"\t") else text).decode())
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 

@@ -3,26 +3,25 @@
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from workers.engines.repair.mutate.variant import Edit
-from workers.engines.repair.overfit import apply
 from workers.engines.repair.plan import Candidate
+from workers.engines.repair.text import Span, apply
 
 Patch = tuple[Candidate, ...]
 MOST_PARTIAL = 6
 MOST_OTHERS = 300
 
 
-def edits_of(patch: Patch) -> dict[str, tuple[Edit, ...]]:
-    """Return the edits per file."""
-    found: dict[str, tuple[Edit, ...]] = {}
+def spans_of(patch: Patch) -> dict[str, tuple[Span, ...]]:
+    """Return the edits of each file's bytes."""
+    found: dict[str, tuple[Span, ...]] = {}
     for one in patch:
-        found[one.path] = (*found.get(one.path, ()), *one.edits)
+        found[one.path] = (*found.get(one.path, ()), *one.spans)
     return found
 
 
 def apply_to(files: Mapping[str, bytes], patch: Patch) -> dict[str, bytes]:
     """Return the new content of every file that the patch changes."""
-    return {path: apply(files[path], edits) for path, edits in edits_of(patch).items()}
+    return {path: apply(files[path], spans) for path, spans in spans_of(patch).items()}
 
 
 def pairs(
@@ -46,8 +45,8 @@ def pairs(
 
 def _apart(one: Patch, two: Patch) -> bool:
     """Tell whether two patches touch no common text."""
-    first, second = edits_of(one), edits_of(two)
+    first, second = spans_of(one), spans_of(two)
     for path in first.keys() & second.keys():
-        if any(a.start <= b.end and b.start <= a.end for a, b in product(first[path], second[path])):
+        if any(a[0] <= b[1] and b[0] <= a[1] for a, b in product(first[path], second[path])):
             return False
     return True

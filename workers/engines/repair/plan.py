@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import libcst as cst
@@ -11,6 +12,7 @@ from workers.engines.repair.mutate.unit import Clues, Unit, parse
 from workers.engines.repair.mutate.variant import Edit, Operator, Site, Variant
 from workers.engines.repair.overfit import liking
 from workers.engines.repair.spectrum import Line
+from workers.engines.repair.text import Span, Unreadable
 
 OPERATORS: tuple[Operator, ...] = tuple(
     operator
@@ -25,20 +27,27 @@ MOST_LINES = 600
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One edit to try. `merit` orders candidates: suspiciousness of the place times prior of the operator."""
+    """One edit to try. `merit` orders candidates: suspiciousness of the place times prior of the operator.
+
+    `edits` are edits of the unit's view, `spans` the same of the file's bytes.
+    """
 
     path: str
     edits: tuple[Edit, ...]
     operator: str
     line: int
     merit: float
+    spans: tuple[Span, ...] = ()
 
 
 def read_units(files: Mapping[str, bytes], scores: Mapping[Line, float]) -> dict[str, Unit]:
     """Parse the most suspicious files, at most 24; those that cannot be parsed are left out."""
     wanted = list(dict.fromkeys(file for file, _ in scores if file in files))[:MOST_FILES]
-    parsed = {path: parse(path, files[path]) for path in wanted}
-    return {path: unit for path, unit in parsed.items() if unit is not None}
+    units: dict[str, Unit] = {}
+    for path in wanted:
+        with suppress(Unreadable):
+            units[path] = parse(path, files[path])
+    return units
 
 
 def project_attributes(units: Iterable[Unit]) -> tuple[str, ...]:
@@ -102,10 +111,13 @@ def _judged(units: Mapping[str, Unit], clues: Clues, proposals: list[Candidate],
     while heap and given < most:
         merit, index, judged = heapq.heappop(heap)
         candidate = proposals[index]
+        unit = units[candidate.path]
         if judged:
-            given += 1
-            yield replace(candidate, merit=-merit)
+            with suppress(UnicodeEncodeError):  # it has characters that the file's encoding lacks
+                spans = unit.source.spell((one.start, one.end, one.text) for one in candidate.edits)
+                yield replace(candidate, merit=-merit, spans=spans)
+                given += 1
             continue
-        factor = liking(units[candidate.path], candidate.edits, clues)
+        factor = liking(unit, candidate.edits, clues)
         if factor:
             heapq.heappush(heap, (merit * factor, index, True))

@@ -21,7 +21,8 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class RepairResult:
-    """The outcome. `patch` is a unified diff with a/ and b/ prefixes, empty unless `status` is "fixed".
+    """The outcome. `patch` is a unified diff with a/ and b/ prefixes, empty unless `status` is "fixed". Bytes of a file
+    that is not UTF-8 are lone surrogates there, and themselves in `patch_bytes`.
 
     `file` and `line` are the first changed place (line in the old file), or the most suspicious one when there is no
     patch; "" and 0 when there is none. `reason` is a sentence or two for people. `hung` are tests that did not end in
@@ -40,3 +41,8 @@ class RepairResult:
     reason: str = ""
     operator: str = ""
     hung: tuple[str, ...] = ()
+
+    @property
+    def patch_bytes(self) -> bytes:
+        """Return the patch as git is to read it."""
+        return self.patch.encode("utf-8", "surrogateescape")

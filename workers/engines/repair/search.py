@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bot.ports import Sandbox
-from workers.engines.repair.patches import Patch, edits_of
+from workers.engines.repair.patches import Patch, spans_of
 from workers.engines.repair.suite import Message, talk
 
 PATIENCE = 8.0
@@ -86,7 +86,11 @@ def hunt(
 
 
 def _spelled(patch: Patch) -> dict[str, list[tuple[int, int, str]]]:
-    return {path: [(one.start, one.end, one.text) for one in edits] for path, edits in edits_of(patch).items()}
+    """Return the edits of a patch for a message: each byte is the character of its number."""
+    return {
+        path: [(start, end, new.decode("latin-1")) for start, end, new in spans]
+        for path, spans in spans_of(patch).items()
+    }
 
 
 def _note(tried: Tried, message: Message) -> None:

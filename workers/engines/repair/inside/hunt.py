@@ -227,7 +227,7 @@ class Hunt:
 
 
 def apply(data: bytes, edits: list[list[Any]]) -> bytes:
-    """Return the text with every [start, end, replacement] done; they do not overlap."""
+    """Return the bytes with every [start, end, replacement] done; they do not overlap, and a character is a byte."""
     for start, end, text in sorted(edits, reverse=True):
-        data = data[:start] + text.encode() + data[end:]
+        data = data[:start] + text.encode("latin-1") + data[end:]
     return data

@@ -8,6 +8,8 @@ from functools import cached_property
 import libcst as cst
 from libcst.metadata import ByteSpanPositionProvider, CodeSpan, MetadataWrapper
 
+from workers.engines.repair.text import Text, Unreadable, read
+
 MOST_BYTES = 400_000
 Statement = (cst.SimpleStatementLine, cst.If, cst.For, cst.While, cst.With, cst.Try, cst.FunctionDef, cst.ClassDef)
 
@@ -27,11 +29,12 @@ class Clues:
 
 
 class Unit:
-    """A file as libcst sees it. Offsets are bytes, lines count from 1."""
+    """A file as libcst sees it. Offsets are bytes of `data`, the view of the source; lines count from 1."""
 
-    def __init__(self, path: str, data: bytes, module: cst.Module, spans: dict[cst.CSTNode, CodeSpan]) -> None:
+    def __init__(self, path: str, source: Text, module: cst.Module, spans: dict[cst.CSTNode, CodeSpan]) -> None:
         self.path = path
-        self.data = data
+        self.source = source
+        self.data = data = source.view
         self.module = module
         self.spans = spans
         self.parents: dict[cst.CSTNode, cst.CSTNode] = {}
@@ -98,10 +101,10 @@ class Unit:
         line = self.line_start(self.line_at(start))
         return self.data[line:start].decode() if self.data[line:start].isspace() or line == start else ""
 
-    @cached_property
+    @property
     def newline(self) -> str:
-        """Return the file's line end."""
-        return "\r\n" if b"\r\n" in self.data else "\n"
+        """Return the line end to write into the view."""
+        return "\n" if self.source.newline == "\r" else self.source.newline
 
     @cached_property
     def step(self) -> str:
@@ -357,16 +360,16 @@ def _self_attributes(unit: Unit, holder: cst.ClassDef, self_name: str) -> list[s
     return list(found)
 
 
-def parse(path: str, data: bytes) -> Unit | None:
-    """Parse a file; None when it is no plain UTF-8 Python that can be written back byte for byte."""
+def parse(path: str, data: bytes) -> Unit:
+    """Parse a file; raises Unreadable when it is no Python that could be written back byte for byte."""
     if len(data) > MOST_BYTES:
-        return None
+        raise Unreadable(f"it has more than {MOST_BYTES} bytes")
+    source = read(data)
     try:
-        data.decode("utf-8")
-        module = cst.parse_module(data)
-    except (UnicodeDecodeError, cst.ParserSyntaxError):
-        return None
-    if module.encoding.lower().replace("-", "") != "utf8" or module.bytes != data:
-        return None
+        module = cst.parse_module(source.view.decode())
+    except cst.ParserSyntaxError as error:
+        raise Unreadable(f"it does not parse at line {error.raw_line}") from None
+    if module.code.encode() != source.view:
+        raise Unreadable("its line ends or form feeds are too mixed: save it with one kind of line end")
     wrapper = MetadataWrapper(module, unsafe_skip_copy=True)
-    return Unit(path, data, module, dict(wrapper.resolve(ByteSpanPositionProvider)))
+    return Unit(path, source, module, dict(wrapper.resolve(ByteSpanPositionProvider)))
