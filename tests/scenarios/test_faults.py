@@ -152,7 +152,7 @@ HANGS: dict[str, tuple[dict[str, str], str]] = {
         {**ADD, "test_slow.py": "import time\n\ntime.sleep(10_000)\n"},
         "test_slow.py did not load within ",
     ),
-    "deaf": ({**ADD, "test_slow.py": DEAF}, "test_slow.py::test_deaf did not end within 1.2 s"),
+    "deaf": ({**ADD, "test_slow.py": DEAF}, "test_slow.py::test_deaf did not end within "),
 }
 
 
