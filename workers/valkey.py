@@ -48,7 +48,9 @@ class Valkey:
         return [
             str(server_binary()),
             *("--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"),
-            *("--save", "", "--appendonly", "no", "--dir", str(self.directory), "--loglevel", "warning"),
+            *("--save", "", "--appendonly", "no", "--dir", str(self.directory)),
+            # Silent until it answers: it warns of `vm.overcommit_memory`, which matters only where it saves to disk.
+            *("--loglevel", "nothing"),
         ]
 
     def client(self) -> "Redis":
@@ -56,12 +58,12 @@ class Valkey:
         return Redis(unix_socket_path=str(self.socket), socket_timeout=5)
 
     def wait(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait until it answers; raises ConfigError when it does not come up."""
+        """Wait until it answers, and let it speak; raises ConfigError when it does not come up."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until and process.poll() is None:
             try:
                 with self.client() as client:
-                    client.ping()
+                    client.config_set("loglevel", "warning")
             except (RedisError, OSError):
                 time.sleep(0.02)
             else:

@@ -17,9 +17,17 @@ from bot.config import load
 from bot.domain.errors import ConfigError, LedgerError
 from bot.services.audit import Report
 
-app = typer.Typer(no_args_is_help=True, help="Export the ledger, and verify that nobody has changed it.")
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+@app.callback()
+def audit() -> None:
+    """Export the ledger, and verify that nobody has changed it.
+
+    Example: journeyman audit verify
+    """
 
 
 @app.command()
@@ -27,9 +35,10 @@ def export(
     file: Annotated[Path, typer.Argument(help="The file to write; an existing one is replaced when all went well.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write the whole ledger to FILE: one envelope a line, and a signed seal at the end.
+    """Write the whole ledger to FILE, with a signed seal at the end.
 
-    Keep exports where this machine cannot change them: they are the anchor against somebody who holds its keys.
+    Each envelope is a line. Keep exports where this machine cannot change them: they are the anchor against somebody
+    who holds its keys.
 
     Example: journeyman audit export ledger.jsonl
 
@@ -55,11 +64,11 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Verify an export, or the installation's own database: chain, signatures, rights, effects and deliveries.
+    """Verify an export, or the installation's own database.
 
-    Without --keys an export is checked with the public keys that its seal declares. That shows that nobody without one
-    of those keys has changed it, but not whose keys they are. With --since, a ledger that was put back or cut by
-    somebody who holds keys is found too.
+    Chain, signatures, rights, effects and deliveries are checked. Without --keys an export is checked with the public
+    keys that its seal declares. That shows that nobody without one of those keys has changed it, but not whose keys
+    they are. With --since, a ledger that was put back or cut by somebody who holds keys is found too.
 
     Example: journeyman audit verify ledger.jsonl --keys /srv/journeyman/keys
 

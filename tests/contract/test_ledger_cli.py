@@ -143,3 +143,8 @@ def test_help_shows_an_example_and_the_exit_codes(rig: Rig, command: str) -> Non
     assert done.returncode == 0
     assert f"Example: journeyman audit {command}" in done.stdout
     assert "Exit codes:" in done.stdout
+
+
+def test_help_of_the_group_shows_an_example(rig: Rig) -> None:
+    done = journeyman(rig, "--help")
+    assert (done.returncode, "Example: journeyman audit verify" in done.stdout) == (0, True)

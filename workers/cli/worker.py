@@ -1,8 +1,10 @@
 """`journeyman worker`."""
 
+import warnings
 from typing import Annotated
 
 import typer
+from celery.platforms import SecurityWarning
 
 from bot.adapters.queue import CeleryQueue
 from bot.config import load
@@ -23,6 +25,8 @@ def worker(
 
     Example: JOURNEYMAN_REDIS_URL=redis://127.0.0.1:6379/0 journeyman worker --zone agent
     """
+    if zone is Zone.RECEIVER:
+        raise typer.BadParameter("the receiver is no worker: run `journeyman web`", param_hint="--zone")
     settings, app = load(), make_app()
     queue = CeleryQueue(app)
     match zone:
@@ -37,11 +41,11 @@ def worker(
             from workers.bootstrap import agent
 
             agent_tasks(app, agent(settings, queue))
-        case Zone.RECEIVER:
-            raise typer.BadParameter("the receiver is no worker: run `journeyman web`", param_hint="--zone")
     threads = concurrency or THREADS[zone.value]
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
     name = f"--hostname={zone.value}@%h"
+    # Celery warns root of what a pickled message could do; we accept JSON only.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser", SecurityWarning)
     app.worker_main(
         ["--quiet", "worker", f"--queues={zone.value}", "--pool=threads", f"--concurrency={threads}", name, *quiet]
     )
