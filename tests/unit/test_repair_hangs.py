@@ -245,10 +245,18 @@ def test_an_unrelated_hang_is_left_out_and_said(
     assert len(result.hung) == 1
 
 
+def test_a_test_that_ends_its_process_stands_in_no_ones_way(sandbox: BubblewrapSandbox, write: Write) -> None:
+    """It fails before and after, but what runs after it in one process would never be seen."""
+    crash = "import os\nfrom calc import add\n\n\ndef test_crash():\n    add(0, 0)\n    os.abort()\n"
+    result = mend(sandbox, write({**CALC, "test_a.py": crash}), max_candidates=12)
+    assert (result.status, result.failing) == ("fixed", ("test_calc.py::test_add",)), result.reason
+    assert result.reason.endswith("Still failing: test_a.py::test_crash.")
+
+
 def test_code_that_hangs_while_it_is_loaded_is_mended(sandbox: BubblewrapSandbox, write: Write) -> None:
     code = "STEPS = []\nat = 0\nwhile at < 3:\n    STEPS.append(at)\n    at += 0\n"
     test = "from calc import STEPS\n\n\ndef test_steps():\n    assert STEPS == [0, 1, 2]\n"
-    result = mend(sandbox, write({"calc.py": code, "test_calc.py": test}), seconds=10)
+    result = mend(sandbox, write({"calc.py": code, "test_calc.py": test}), seconds=20)
     assert (result.status, result.failing) == ("fixed", ("test_calc.py",)), result.reason
     assert "+    at += 1" in result.patch
 

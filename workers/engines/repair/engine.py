@@ -96,11 +96,12 @@ class _Job:
         clues = goals.clues(survey, wanted, self.source)
         singles = self.most if len(wanted) == 1 else self.most * 3 // 4  # the rest is for pairs
         patches: list[Patch] = [(one,) for one in plan(read_units(self.files, scores), scores, clues, most=singles)]
+        deadly = survey.deadly
         aim = Aim(
-            goals=tuple(goal for goal in wanted if goal not in survey.hung),
-            looping=tuple(goal for goal in wanted if goal in survey.hung),
+            goals=tuple(goal for goal in wanted if goal not in deadly),
+            deadly=tuple(goal for goal in wanted if goal in deadly),
             keep=tuple(survey.passing),
-            left_out=tuple(test for test in survey.hung if test not in wanted),
+            left_out=tuple(test for test in deadly if test not in wanted),
             suite_seconds=survey.usual_seconds,
         )
         return _named(self._search(patches, aim, survey, facts), survey)
@@ -241,7 +242,7 @@ class _Job:
             for path, text in after.items():
                 (workspace / path).write_bytes(text)
             bound = 30.0 + 2 * survey.usual_seconds
-            left_out = [test for test in survey.hung if test not in facts.failing]
+            left_out = [test for test in survey.deadly if test not in facts.failing]
             again = suite.survey(
                 self.sandbox, workspace, left_out=left_out, seconds=bound, test_seconds=4 * TEST_SECONDS
             )

@@ -13,7 +13,7 @@ PATIENCE = 8.0
 
 @dataclass(slots=True)
 class Tried:
-    """What a hunt found, by the candidates' places in the list; `half`: with them, only what hangs still does."""
+    """What a hunt found, by the candidates' places in the list; `half`: only the deadly goals are still not met."""
 
     plausible: list[int] = field(default_factory=list)
     half: list[int] = field(default_factory=list)
@@ -25,13 +25,13 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Aim:
-    """What a candidate must do: pass `goals` and `looping` (goals that do not end now), and keep `keep` passing.
+    """What a candidate must do: pass `goals` and `deadly` (goals that now hang or end their process), and keep `keep`.
 
     `left_out` (tests and files) is never run. `suite_seconds`: how long the rest of the suite takes now.
     """
 
     goals: tuple[str, ...]
-    looping: tuple[str, ...]
+    deadly: tuple[str, ...]
     keep: tuple[str, ...]
     left_out: tuple[str, ...]
     suite_seconds: float
@@ -39,7 +39,7 @@ class Aim:
     @property
     def all_goals(self) -> set[str]:
         """Return everything that is to pass."""
-        return {*self.goals, *self.looping}
+        return {*self.goals, *self.deadly}
 
 
 def hunt(
@@ -54,7 +54,7 @@ def hunt(
 ) -> Tried:
     """Try patches in order until time is up, or `linger` seconds after the first plausible one.
 
-    After the first that does all but make the looping tests end, it goes on for a few seconds more.
+    After the first that meets all but the deadly goals, it goes on for a few seconds more.
     """
     tried = Tried()
 
@@ -70,7 +70,7 @@ def hunt(
         "mode": "hunt",
         "goals": list(aim.goals),
         "keep": list(aim.keep),
-        "looping": list(aim.looping),
+        "deadly": list(aim.deadly),
         "left_out": list(aim.left_out),
         "candidates": [{"id": place, "edits": _spelled(patch)} for place, patch in enumerate(patches)],
         "seconds": seconds,

@@ -25,6 +25,7 @@ BOOT = (
 )
 MEMORY_MB = 3000
 GRACE = 10.0
+KILLED = "Killed"
 
 Message = dict[str, Any]
 
@@ -78,9 +79,15 @@ class Survey:
         return {test: failure for test, failure in self.failures.items() if failure.hung}
 
     @property
+    def deadly(self) -> list[str]:
+        """Return what ends or stops its process, so that nothing can be run after it: what hangs, exits or crashes."""
+        return [test for test, failure in self.failures.items() if failure.hung or failure.type == KILLED]
+
+    @property
     def usual_seconds(self) -> float:
         """Return how long the tests took that were not stopped for time."""
-        return sum(seconds for test, seconds in self.seconds.items() if test not in self.hung)
+        hung = self.hung
+        return sum(seconds for test, seconds in self.seconds.items() if test not in hung)
 
     def settle(self, test: str, seconds: float) -> None:
         """Note that a test that was stopped for time passes when it has more."""

@@ -31,7 +31,7 @@ class Hunt:
         self.root = Path(request["root"])
         self.goals: list[str] = request["goals"]
         self.keep: set[str] = set(request["keep"])
-        self.looping: list[str] = request["looping"]
+        self.deadly: list[str] = request["deadly"]
         self.left_out: list[str] = request["left_out"]
         self.unused: list[str] = request["unused"]
         self.candidates: list[dict[str, Any]] = request["candidates"]
@@ -133,8 +133,8 @@ class Hunt:
         return verdict
 
     def _judge(self, candidate: dict[str, Any], passed: list[str]) -> str:
-        """Return "failed", "breaks" (another test), "half" (what hangs still hangs) or "plausible"; fill `passed`."""
-        first, last = (self.goals, self.looping) if self.goals else (self.looping, [])
+        """Return failed, breaks (another test), half (deadly goals are not met) or plausible, and fill `passed`."""
+        first, last = (self.goals, self.deadly) if self.goals else (self.deadly, [])
         if not self._meets(candidate, first, passed):
             return "failed"
         self._put(candidate)
