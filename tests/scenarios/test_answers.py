@@ -125,6 +125,7 @@ def test_a_repeated_delivery_is_known(town: Town) -> None:
     assert len(town.said(1)) == 1
 
 
+@pytest.mark.slow
 def test_everything_that_was_sent_is_sent_again(town: Town) -> None:
     run = town.fixed()
     assert run.published is not None

@@ -69,6 +69,7 @@ def _leased(town: Town) -> int:
     return town.stage.store.jobs.counts()["leased"]
 
 
+@pytest.mark.slow
 def test_stop_while_the_change_is_open_leaves_it_to_people(town: Town) -> None:
     run = town.fixed()
     town.judged()
@@ -117,6 +118,7 @@ def test_why_tells_the_story(town: Town) -> None:
     town.sound()
 
 
+@pytest.mark.slow
 def test_a_new_fix_after_everything_is_done(town: Town) -> None:
     run = town.fixed()
     assert run.published is not None
@@ -134,6 +136,7 @@ def test_a_new_fix_after_everything_is_done(town: Town) -> None:
     town.sound()
 
 
+@pytest.mark.slow
 def test_two_issues_of_one_repository_at_once(town: Town) -> None:
     issues = [town.issue(), town.issue()]
     for issue in issues:

@@ -59,6 +59,7 @@ def test_redis_forgets_everything_again_and_again(town: Town) -> None:
     town.merged_once()
 
 
+@pytest.mark.slow
 def test_redis_itself_is_killed(town: Town) -> None:
     town.say(town.issue(), "/agent fix")
     town.until(lambda run: run.state == "working", "the run to work")

@@ -148,6 +148,7 @@ def test_wrong_usage_says_what_to_do(tmp_path: Path) -> None:
         assert advice in " ".join(done.stderr.replace("│", " ").split()), done.stderr
 
 
+@pytest.mark.slow
 def test_a_story_without_a_good_end_says_why(tmp_path: Path) -> None:
     folder = repository(tmp_path / "mine", {**INI, "a.py": "X = 1\n", "test_a.py": "def test_a():\n    pass\n"})
     done = journeyman("demo", "--json", "--repo", str(folder), "--issue", "Something is wrong", room=tmp_path)

@@ -120,6 +120,7 @@ def hasty() -> Iterator[Stage]:
         yield stage
 
 
+@pytest.mark.slow
 def test_the_clock_finds_what_no_webhook_told(hasty: Stage) -> None:
     town = Town(hasty.scene("lost", CALC))
     run = town.fixed()

@@ -176,6 +176,7 @@ def test_a_broken_agent_file_keeps_everything_shut(text: str, said: str, found: 
     town.sound()
 
 
+@pytest.mark.slow
 def test_an_agent_file_that_breaks_later_shuts_the_gate_until_it_is_mended(town: Town) -> None:
     number = opened(town)
     branch = town.scene.changes()[0]["head"]["ref"]
@@ -198,6 +199,7 @@ def test_an_agent_file_that_breaks_later_shuts_the_gate_until_it_is_mended(town:
     town.merged_once()
 
 
+@pytest.mark.slow
 def test_an_agent_file_in_the_head_only_changes_nothing(town: Town) -> None:
     number = opened(town)
     branch = town.scene.changes()[0]["head"]["ref"]
@@ -213,6 +215,7 @@ def test_an_agent_file_in_the_head_only_changes_nothing(town: Town) -> None:
 
 
 # --- people without the gate ----------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_a_person_closes_the_change_and_a_retry_begins_anew(town: Town) -> None:
     number = opened(town)
     first = town.run.branch

@@ -93,6 +93,7 @@ def run(words: list[str], python: Path | None) -> "subprocess.CompletedProcess[s
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=170, check=False)
 
 
+@pytest.mark.slow
 def test_repair_uses_the_interpreter_that_is_set(tmp_path: Path) -> None:
     python = other_python(tmp_path / "env")
     calc = repository(tmp_path / "calc", CALC)

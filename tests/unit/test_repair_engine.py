@@ -129,6 +129,7 @@ def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, w
     assert result.patch.endswith("-        n = n + 2\n+        n = n - 2\n         found += 1\n     return found\n")
 
 
+@pytest.mark.slow
 def test_an_unrelated_failing_test_does_not_hide_a_fault(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write(
         code_a="def f(x):\n    return x < 3\n",

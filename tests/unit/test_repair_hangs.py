@@ -253,10 +253,11 @@ def test_a_test_that_ends_its_process_stands_in_no_ones_way(sandbox: BubblewrapS
     assert result.reason.endswith("Still failing: test_a.py::test_crash.")
 
 
+@pytest.mark.slow
 def test_code_that_hangs_while_it_is_loaded_is_mended(sandbox: BubblewrapSandbox, write: Write) -> None:
     code = "STEPS = []\nat = 0\nwhile at < 3:\n    STEPS.append(at)\n    at += 0\n"
     test = "from calc import STEPS\n\n\ndef test_steps():\n    assert STEPS == [0, 1, 2]\n"
-    result = mend(sandbox, write({"calc.py": code, "test_calc.py": test}), seconds=20)
+    result = mend(sandbox, write({"calc.py": code, "test_calc.py": test}), seconds=60)
     assert (result.status, result.failing) == ("fixed", ("test_calc.py",)), result.reason
     assert "+    at += 1" in result.patch
 

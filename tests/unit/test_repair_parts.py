@@ -224,6 +224,7 @@ def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
 
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(st.sampled_from(PROGRAMS))
+@pytest.mark.slow
 def test_edits_of_real_programs_are_sound_and_ordered(program: Path) -> None:
     data = program.read_bytes()
     found = _all_edits(data, most=500)
