@@ -208,6 +208,13 @@ def test_the_answer_names_what_hangs(
     assert [name for name in result.hung if words.startswith(name)]
 
 
+def test_what_the_repository_leaves_out_itself_is_not_run(sandbox: BubblewrapSandbox, write: Write) -> None:
+    root = write({**CALC, "test_a.py": TEST_SLEEP, "test_b.py": SLEEP})
+    (root / "pytest.ini").write_text("[pytest]\naddopts = --deselect test_a.py::test_sleep --ignore=test_b.py\n")
+    result = mend(sandbox, root)
+    assert (result.status, result.hung) == ("fixed", ()), result.reason
+
+
 def test_slow_is_not_hanging(sandbox: BubblewrapSandbox, write: Write) -> None:
     slow = "import time\n\n\ndef test_slow():\n    time.sleep(1.2)\n"
     result = mend(sandbox, write({"test_a.py": slow}), seconds=20)

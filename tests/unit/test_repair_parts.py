@@ -164,6 +164,8 @@ def test_wishes(wish: str, test: str, expected: bool) -> None:
 def test_options_that_mean_something_are_kept() -> None:
     tokens = ["-q", "--cov=pkg", "-n", "4", "--import-mode=importlib", "-p", "pkg.plugin", "-m", "not slow", "-x"]
     assert kept_options(tokens) == ["--import-mode=importlib", "-p", "pkg.plugin", "-m", "not slow"]
+    left_out = ["--ignore", "tests/slow", "--ignore-glob=*_it.py", "--deselect", "t.py::test_a", "-k", "not b"]
+    assert kept_options(["-v", *left_out, "tests"]) == left_out
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,13 @@ SWITCHED_OFF = (
     "cov",
     "logfire",
 )
-KEPT = re.compile(r"^(--import-mode|--doctest-modules|--doctest-glob|--asyncio-mode|--ds|--pyargs|-p$|-m$|-W$)")
-WITH_VALUE = ("-p", "-m", "-W", "--import-mode", "--asyncio-mode", "--ds", "--doctest-glob")
+KEPT = re.compile(
+    r"^(--import-mode|--doctest-modules|--doctest-glob|--asyncio-mode|--ds|--pyargs|--ignore|--deselect|-p$|-m$|-k$|-W$)"
+)
+WITH_VALUE = (
+    *("-p", "-m", "-k", "-W", "--import-mode", "--asyncio-mode", "--ds", "--doctest-glob"),
+    *("--ignore", "--ignore-glob", "--deselect"),
+)
 
 
 def arguments(root: Path, unused: Sequence[str] = ()) -> list[str]:
