@@ -60,7 +60,7 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> tuple[Flask, Ref
 
     @app.errorhandler(Exception)
     def broken(error: Exception) -> tuple[Response, int]:
-        log("crashed", error=f"{type(error).__name__}: {error}", exc_info=True)
+        log("crashed", level="error", error=f"{type(error).__name__}: {error}", exc_info=True)
         return jsonify(outcome="failed", reason="an error of ours; the delivery was not stored, send it again"), 500
 
     limit = f"the body is larger than {receiver.max_body} bytes (JOURNEYMAN_MAX_BODY_BYTES)"
