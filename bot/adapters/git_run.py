@@ -203,10 +203,15 @@ def _redact(text: str, remote: Remote) -> str:
 
 
 _DENIED = re.compile(
-    r"authentication failed|could not read username|terminal prompts disabled|returned error: 40[13]|permission"
-    r"|access denied|protected branch|\[remote rejected\]|refusing to allow|pre-receive hook declined",
+    r"permission|access denied|protected branch|\[remote rejected\]|refusing to allow|pre-receive hook declined"
+    r"|may not",
     re.IGNORECASE,
 )
+_LOGGED_OUT = re.compile(
+    r"authentication failed|could not read username|terminal prompts disabled|returned error: 40[13]", re.IGNORECASE
+)
+"""Also a 403 that gives no reason, by which a forge limits the rate: git shows us no header that would tell."""
+
 _NOT_FOUND = re.compile(
     r"returned error: 404|repository .*not found|not our ref|unadvertised object|remote ref|no such remote"
     r"|does not appear to be a git repository|does not exist",
@@ -217,6 +222,8 @@ _NOT_FOUND = re.compile(
 def _forge_error(error: Refused) -> ForgeError:
     if _DENIED.search(error.words):
         return Denied(f"the forge refused git: {error.words}")
+    if _LOGGED_OUT.search(error.words):
+        return Unavailable(f"the forge does not accept our credential for git; check the token: {error.words}")
     if _NOT_FOUND.search(error.words):
         return NotFound(f"the forge has no such thing for git: {error.words}")
     return Unavailable(f"git could not work with the forge: {error.words}")

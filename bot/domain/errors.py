@@ -7,10 +7,10 @@ JourneymanError
 │   └── Tampered         the chain, a signature or a zone's right does not verify
 ├── ForgeError           the forge refused or failed
 │   ├── NotFound         404 (also what a forge answers when the token may not see it)
-│   ├── Denied           401 or 403: the credential is wrong or too weak
+│   ├── Denied           403: the credential is too weak for this
 │   ├── Stale            409 or 405: the head moved, or the change cannot be merged now
 │   ├── Invalid          422: the forge refuses these arguments
-│   └── Unavailable      5xx, time-out or rate limit; `retry_after` seconds when known
+│   └── Unavailable      401, 5xx, time-out or rate limit; `retry_after` seconds when known
 ├── LeaseLost            another worker holds this job now: stop at once, write nothing
 ├── PatchRefused         what came out of the sandbox may not become a change
 ├── PolicyError          the policy file cannot be read: the gate stays closed
@@ -48,7 +48,7 @@ class NotFound(ForgeError):
 
 
 class Denied(ForgeError):
-    """The credential is wrong, revoked or lacks a permission."""
+    """The credential lacks a permission. One that is not accepted at all is Unavailable: a new one mends it."""
 
 
 class Stale(ForgeError):

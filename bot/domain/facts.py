@@ -248,9 +248,15 @@ class Woken:
     cause: str
 
 
+REFUSED = "refused by the forge"
+
+
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """The people's view was brought up to date to the message with this digest on this surface."""
+    """The people's view was brought up to date to the message with this digest on this surface.
+
+    `ref` is where it stands, or REFUSED when the forge did not let us say it.
+    """
 
     surface: Literal["comment", "slack", "gate"]
     digest: str

@@ -28,6 +28,7 @@ class Run:
     version: int
     intent: Intent
     began: float = 0.0
+    asked_at: float = 0.0
     generation: int = 1
     source: f.SourceStored | None = None
     draft: ActionPlan | None = None
@@ -49,6 +50,7 @@ class Run:
     merge_refused: f.MergeRefused | None = None
     refusals: int = 0
     looked_at: float = 0.0
+    merge_tried_at: float = 0.0
     issue_closed: bool = False
     change_closed: f.ChangeClosed | None = None
     stopped: f.Stopped | None = None
@@ -138,8 +140,12 @@ def extend(run: Run, envelopes: Iterable[Envelope]) -> Run:
         run = replace(apply(run, fact), version=envelope.version)
         if isinstance(fact, f.Stopped | f.Retried | f.PlanApproved):
             run = replace(run, causes=run.causes | {envelope.cause})
+        if isinstance(fact, f.Retried):
+            run = replace(run, asked_at=envelope.clock.wall / 1000)
         if isinstance(fact, f.Planned):
             run = replace(run, planned_at=envelope.clock.wall // 1000)
+        if isinstance(fact, f.EffectIntended) and fact.kind == "merge":
+            run = replace(run, merge_tried_at=envelope.clock.wall / 1000)
         if isinstance(fact, f.Judged | f.MergeRefused):
             run = replace(run, looked_at=envelope.clock.wall / 1000)
     return run
@@ -150,7 +156,8 @@ def _begin(envelope: Envelope) -> Run:
     if not isinstance(fact, f.Requested):
         raise Tampered(f"{envelope.stream}: the first fact is {envelope.kind}, not Requested")
     causes = frozenset({envelope.cause})
-    return Run(envelope.stream, envelope.version, fact.intent, began=envelope.clock.wall / 1000, causes=causes)
+    began = envelope.clock.wall / 1000
+    return Run(envelope.stream, envelope.version, fact.intent, began=began, asked_at=began, causes=causes)
 
 
 def _rightful(envelope: Envelope) -> f.Fact:
@@ -207,7 +214,7 @@ def apply(run: Run, fact: f.Fact) -> Run:
         case f.ChangeClosed():
             return replace(run, change_closed=fact)
         case f.Woken():
-            return replace(run, woken=True, merge_refused=None)
+            return replace(run, woken=True, merge_refused=None, reported=_heard(run))
         case f.Reported(surface):
             counted = {**run.reports, surface: run.reports.get(surface, 0) + 1}
             return replace(run, reported={**run.reported, surface: fact}, reports=counted)
@@ -223,9 +230,23 @@ def apply(run: Run, fact: f.Fact) -> Run:
             assert_never(fact)
 
 
+def _heard(run: Run) -> dict[str, f.Reported]:
+    """Return the reports that a forge took: what it refused is said again when somebody may have mended that."""
+    return {surface: report for surface, report in run.reported.items() if report.ref != f.REFUSED}
+
+
 def _again(run: Run) -> Run:
     """Begin again: from the open change when there is one, from a fresh look at the repository otherwise."""
-    fresh = replace(run, stopped=None, failed=None, merge_refused=None, refusals=0, judged=None, woken=True)
+    fresh = replace(
+        run,
+        stopped=None,
+        failed=None,
+        merge_refused=None,
+        refusals=0,
+        judged=None,
+        woken=True,
+        reported=_heard(run),
+    )
     if run.merged is not None or (run.published is not None and run.change_closed is None):
         return fresh
     return replace(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain import facts as f
 from bot.domain import steps as s
 from bot.domain.actions import ActionPlan
-from bot.domain.errors import ForgeError, PolicyError, Unavailable
+from bot.domain.errors import Denied, ForgeError, NotFound, PolicyError, Unavailable
 from bot.domain.run import Run
 from bot.policy.evaluate import protected_paths
 from bot.ports import Job
@@ -19,6 +19,8 @@ from bot.services.publish import publish
 from bot.services.report import report
 
 MAX_TASKS = 20
+SOURCE_LAG_SECONDS = 120.0
+"""How long the base commit, which the forge named, may be missing from its git."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,9 @@ def _do(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> floa
     except Unavailable:
         raise
     except ForgeError as error:
+        if isinstance(error, Denied) and isinstance(step, s.Wait | s.Judge | s.ShowVerdict | s.Merge):
+            # The change is open and waits; a permission that is given back lets it go on where it stands.
+            raise Unavailable(f"the forge refused: {error}") from error
         book.record(f.Failed("forge", f"the forge refused: {error}"[:1000]))
     except PolicyError as error:
         book.record(f.Failed("policy", str(error)[:1000]))
@@ -113,7 +118,12 @@ def _store_source(deps: Broker, book: RunBook) -> None:
     intent = book.run.intent
     forge = deps.forge(intent.repo)
     sha = forge.head(intent.repo, intent.base) if book.run.generation > 1 else intent.base_sha
-    tar = deps.git.snapshot(forge.remote(intent.repo, "read"), sha)
+    try:
+        tar = deps.git.snapshot(forge.remote(intent.repo, "read"), sha)
+    except NotFound as error:
+        if deps.time.now() - book.run.asked_at < SOURCE_LAG_SECONDS:
+            raise Unavailable(f"the forge's git does not have the commit yet: {error}") from error
+        raise
     book.write(f.SourceStored(sha, deps.artifacts.put(tar)))
 
 

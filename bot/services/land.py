@@ -2,7 +2,7 @@
 
 from bot.domain import facts as f
 from bot.domain.change import Change, Ref, Role
-from bot.domain.errors import ForgeError, Invalid, NotFound, PolicyError, Stale, Unavailable
+from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, PolicyError, Stale, Unavailable
 from bot.domain.run import Run
 from bot.domain.steps import verdict_digest
 from bot.policy.evaluate import Snapshot, evaluate
@@ -11,6 +11,9 @@ from bot.services import messages
 from bot.services.books import ABANDONED, Effect, Performer, RunBook
 from bot.services.deps import Broker
 from bot.services.policies import policy_of
+
+LAG_SECONDS = 900.0
+"""How long a forge's git may lag behind its API."""
 
 Seen = f.Judged | f.HeadSeen | f.ChangeClosed | f.Merged
 
@@ -114,7 +117,7 @@ def show_verdict(deps: Broker, book: RunBook, performer: Performer) -> None:
     except Unavailable:
         raise
     except ForgeError:
-        book.record(f.Reported("gate", digest, "refused by the forge"))
+        book.record(f.Reported("gate", digest, f.REFUSED))
     else:
         book.record(f.Reported("gate", digest, judged.sha))
 
@@ -137,15 +140,21 @@ def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
     forge = deps.forge(run.intent.repo)
     try:
         merged = performer.perform(book, effect, lambda: forge.merge(ref, permit, title=title, message=message))
-    except (Stale, Invalid) as error:
+    except (Stale, Invalid, Denied) as error:
         book.record(f.MergeRefused(fresh.sha, str(error)[:500]))
         return
     book.record(_merged(deps, book.run, merged))
 
 
 def _merged(deps: Broker, run: Run, merged_sha: str) -> f.Merged:
+    """Compare what landed; a forge may know of a merge some time before its git has the commit."""
     remote = deps.forge(run.intent.repo).remote(run.intent.repo, "read")
-    landed, detail = deps.git.landed(remote, head_sha=run.head, merged_sha=merged_sha)
+    try:
+        landed, detail = deps.git.landed(remote, head_sha=run.head, merged_sha=merged_sha)
+    except NotFound as error:
+        if deps.time.now() - run.merge_tried_at < LAG_SECONDS:
+            raise Unavailable(f"the forge's git does not have the merged commit yet: {error}") from error
+        landed, detail = False, f"nobody can tell: the forge's git does not give the commit ({error})"[:500]
     return f.Merged(run.head, merged_sha, landed, detail)
 
 

@@ -3,7 +3,7 @@
 from hashlib import sha256
 
 from bot.domain.errors import ForgeError, Unavailable
-from bot.domain.facts import Reported
+from bot.domain.facts import REFUSED, Reported
 from bot.domain.run import Run
 from bot.ports import Posted
 from bot.services import messages
@@ -31,7 +31,7 @@ def _comment(deps: Broker, book: RunBook, performer: Performer) -> None:
     except Unavailable:
         raise
     except ForgeError:
-        ref = "refused by the forge"
+        ref = REFUSED
     book.record(Reported("comment", digest, ref))
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.adapters.git import Git
 from bot.domain.change import Remote
-from bot.domain.errors import Denied, NotFound, Stale
+from bot.domain.errors import Denied, Stale, Unavailable
 from bot.ports import CommitResult
 from bot.ports import Git as GitPort
 from tests.contract.forge_rig import REPO, Rig, permission_to_merge, permission_to_open, running
@@ -61,9 +61,9 @@ def test_a_push_that_happened_behind_an_error_is_found(rig: Rig) -> None:
     assert rig.forge.head(REPO, "agent/one") == made.sha
 
 
-def test_a_wrong_credential_is_denied_without_telling_it(rig: Rig) -> None:
+def test_a_wrong_credential_is_waited_for_without_telling_it(rig: Rig) -> None:
     remote = rig.forge.remote(REPO, "write")
-    with pytest.raises((Denied, NotFound)) as caught:
+    with pytest.raises(Unavailable, match="check the token") as caught:
         commit(rig, remote=Remote(remote.url, remote.username, "a-wrong-secret"))
     assert "a-wrong-secret" not in str(caught.value)
 

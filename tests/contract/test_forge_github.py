@@ -422,7 +422,7 @@ def test_an_issue_is_closed_once(rig: Rig, issue: int) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (401, Denied),
+        (401, Unavailable),
         (403, Denied),
         (404, NotFound),
         (409, Stale),
@@ -481,9 +481,9 @@ def test_nobody_there_is_unavailable(rig: Rig) -> None:
     forge.close()
 
 
-def test_a_wrong_token_is_denied(rig: Rig) -> None:
+def test_a_wrong_token_is_waited_for(rig: Rig) -> None:
     forge = GitHubForge("wrong-secret", url=rig.dev.api_url, pacing=False)
-    with pytest.raises(Denied) as caught:
+    with pytest.raises(Unavailable, match="check the token") as caught:
         forge.whoami()
     forge.close()
     assert "wrong-secret" not in str(caught.value)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from flask import Response, request
 
+from bot.domain.change import GATE
 from tests.scenarios.conftest import SECONDS
 from tests.world import CALC, INI, Town
-from workers.demo.stage import BOT, Stage
+from workers.demo.stage import APPROVER, BOT, Stage
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -87,29 +88,49 @@ def test_a_pause_that_the_forge_asks_for_is_kept(town: Town) -> None:
     town.sound()
 
 
-def test_a_revoked_token_ends_the_run_with_its_reason_and_a_new_one_goes_on(town: Town) -> None:
-    issue = town.issue()
-    world = town.stage.forge.world
-    town.say(issue, "/agent fix")
-    town.until(lambda run: run.state == "working", "the run to work")
+def test_a_revoked_token_pauses_the_run_and_it_goes_on_with_a_valid_one(town: Town) -> None:
+    world, refused = town.stage.forge.world, []
+    mine = town.stage.tokens[BOT]
+
+    def watch(response: Response) -> None:
+        if response.status_code == 401 and town.repo in request.path:
+            refused.append(request.path)
+
+    town.stage.forge.observers.append(watch)
+    run = town.fixed()
+    town.judged()
+    assert run.published is not None
     with world.lock:
-        revoked = world.tokens.pop(town.stage.tokens[BOT])
+        revoked = world.tokens.pop(mine)
     try:
-        run = town.until(lambda run: run.state == "failed", "the run to fail")
-        town.settle()
+        town.label(run.published.number)
+        town.eventually(lambda: refused, "the forge to refuse the token")
+        assert not town.run.terminal
     finally:
         with world.lock:
             world.tokens[revoked.value] = revoked
-    assert run.failed is not None
-    assert run.failed.code == "forge"
-    assert "401" in run.failed.reason or "authentication" in run.failed.reason.lower(), run.failed
-    assert not town.scene.changes()
-    assert town.obeyed(issue, "/agent retry").outcome == "moved"
-    run = town.until(lambda run: run.published is not None, "a change to be opened")
-    town.judged()
+    merged = town.merged_once()
+    assert "**Done.**" in town.status(merged)
+
+
+def test_a_report_that_the_forge_refused_is_made_good_and_a_late_git_is_waited_for(town: Town) -> None:
+    """Without the permission to comment or to show the gate a run waits; git knows of a merge later than the API."""
+    fail = town.stage.forge.fail_next
+    fail("POST", of(town, "/check-runs"), status=403, times=2)
+    fail("POST", of(town, "/statuses/.*"), status=403, times=2)
+    fail("PATCH", of(town, "/issues/comments/[0-9]+"), status=403)
+    run = town.fixed()
+    run = town.judged()
+    town.settle()
     assert run.published is not None
+    fail("GET", f"^/{re.escape(town.repo)}.git/info/refs$", status=404)
     town.label(run.published.number)
-    town.merged_once()
+    merged = town.merged_once()
+    assert merged.merged is not None
+    assert merged.merged.landed
+    assert "**Done.**" in town.status(merged)
+    runs = town.scene.act(APPROVER, "GET", f"commits/{merged.head}/check-runs")["check_runs"]
+    assert [run["conclusion"] for run in runs if run["name"] == GATE] == ["success"]
 
 
 # --- an installation that looks often and gives tasks little time ---------------------------------------------------

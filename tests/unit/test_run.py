@@ -192,6 +192,14 @@ def test_each_report_has_a_key_of_its_own_and_keeps_it_until_it_is_done() -> Non
     assert run_of(said).report_key("slack") == "report:slack:0"
 
 
+def test_what_a_forge_refused_to_show_is_said_again_once_somebody_may_have_mended_that() -> None:
+    refused = f.Reported("gate", s.verdict_digest(run_of(*STORY.opened, NO)), f.REFUSED)
+    assert s.next_step(run_of(*STORY.opened, NO, refused)) == s.Wait("the gate")
+    assert s.next_step(run_of(*STORY.opened, NO, refused, WOKEN, NO)) == s.ShowVerdict()
+    assert s.next_step(run_of(*STORY.opened, NO, refused, STOPPED, RETRIED, NO)) == s.ShowVerdict()
+    assert s.next_step(run_of(*STORY.opened, NO, shown(NO), WOKEN, NO)) == s.Wait("the gate")
+
+
 def test_label_acts_that_spoke_of_earlier_heads_never_count_again() -> None:
     run = run_of(*STORY.opened, f.HeadSeen(OTHER, ("1",)))
     assert (run.head, run.stale, run.judged) == (OTHER, {"1"}, None)

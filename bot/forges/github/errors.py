@@ -1,6 +1,7 @@
 """What GitHub or PyGithub throws, said in our words.
 
-401, 403                          Denied
+401                               Unavailable: a credential that ran out is replaced, and nothing is lost
+403                               Denied
 404, 410                          NotFound
 405, 409                          Stale
 other 4xx                         Invalid
@@ -57,7 +58,9 @@ def forge_error(status: int, data: object, headers: Mapping[str, Any]) -> ForgeE
     if pause is not None or status == 408 or status >= 500:
         return Unavailable(text, pause)
     match status:
-        case 401 | 403:
+        case 401:
+            return Unavailable(f"{text}; check the token: it has run out, was revoked, or is not one of this forge")
+        case 403:
             return Denied(f"{text}; check the token and its permissions")
         case 404 | 410:
             return NotFound(text)
