@@ -47,6 +47,12 @@ class SqlReader:
             raise Tampered(f"{stream} version {end.version if end is not None else 0}: {wrong}")
         return result
 
+    def streams(self, beginning: str, *, limit: int) -> list[str]:
+        """Return the names of the streams that begin so, in order; there may be more than `limit`."""
+        query = select(heads.c.stream).where(heads.c.stream.startswith(beginning, autoescape=True))
+        query = query.order_by(heads.c.stream).limit(limit)
+        return self._database.read(lambda connection: list(connection.execute(query).scalars()))
+
     def delivery(self, delivery_id: str) -> Delivery:
         """Return a stored delivery that the receiver vouches for; raises KeyError.
 

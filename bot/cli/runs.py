@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from bot.adapters.ledger_reader import SqlReader
 from bot.bootstrap import looking, public_keys
@@ -14,6 +14,8 @@ from bot.config import load
 from bot.domain.envelope import Envelope
 from bot.domain.run import fold
 from bot.services.explain import why
+
+WIDE, MOST = 1000, 5
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
@@ -38,35 +40,53 @@ def list_runs(
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    table = Table("run", "repository", "issue", "change", "state", "updated (UTC)")
+    # The id is what the other commands want: where there is little room, the other columns give way.
+    id_column = Column("run", no_wrap=True, min_width=max((len(row.run) for row in rows), default=0))
+    table = Table(id_column, "repository", "issue", "change", "state", "updated (UTC)")
     for row in rows:
         updated = datetime.fromtimestamp(row.updated, UTC).strftime("%Y-%m-%d %H:%M:%S")
         change = f"#{row.change}" if row.change is not None else ""
         table.add_row(row.run, row.repo, f"#{row.issue}", change, row.state, updated)
-    Console().print(table)
+    screen = Console()
+    if not screen.is_terminal:  # a file or a pipe has no width
+        screen.width = WIDE
+    screen.print(table)
 
 
 @app.command()
 def show(
-    run: str = typer.Argument(help="The run's id, such as run-0123456789ab."),
+    run: str = typer.Argument(help="The run's id, such as run-0123456789ab, or as much of its beginning as is clear."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON document."),
 ) -> None:
-    """Tell the story of one run. Exit 1 when there is no such run.
+    """Tell the story of one run. Exit 1 when there is no such run, or when more than one id begins so.
 
     Example: journeyman runs show run-0123456789ab
     """
     settings = load()
     with looking(settings) as database:
-        envelopes = SqlReader(database, public_keys(settings).verify).read(run)
-    if not run.startswith("run-") or not envelopes:
-        typer.echo(f"There is no run {run}; `journeyman runs list` lists all.", err=True)
-        raise typer.Exit(1)
+        reader = SqlReader(database, public_keys(settings).verify)
+        run = _meant(run, reader.streams(f"run-{run.removeprefix('run-').rstrip('.…')}", limit=MOST + 1))
+        envelopes = reader.read(run)
     folded = fold(envelopes)
     if as_json:
         facts = [_row(envelope) for envelope in envelopes]
         typer.echo(json.dumps({"run": run, "state": folded.state, "facts": facts}, indent=2))
     else:
         typer.echo(why(folded, envelopes))
+
+
+def _meant(run: str, found: list[str]) -> str:
+    """Return the one id among those that begin with what was given; an id in full is meant even if others go on."""
+    if run in found:
+        return run
+    if len(found) == 1:
+        return found[0]
+    if found:
+        some = ", ".join(found[:MOST]) + (", ..." if len(found) > MOST else "")
+        typer.echo(f"{run} is the beginning of several runs: {some}; give more of the one you mean.", err=True)
+    else:
+        typer.echo(f"There is no run {run}; `journeyman runs list` lists all.", err=True)
+    raise typer.Exit(1)
 
 
 def _row(envelope: Envelope) -> dict[str, object]:

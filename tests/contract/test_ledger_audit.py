@@ -31,7 +31,9 @@ from bot.domain.facts import (
     Woken,
 )
 from bot.domain.intent import Intent
+from bot.domain.run import Run
 from bot.services import chain, export
+from bot.services.books import RunBook, row_of
 from tests.contract.ledger_rig import BACKENDS, Rig, installation
 
 TAMPERS = 60  # of each kind
@@ -45,10 +47,11 @@ def fill(rig: Rig) -> None:
         id_, run = f"d-{number}", f"run-{number}"
         receiver.receive(Delivery(id_, "github", "issues", sha256(body).hexdigest(), body), [])
         intent = Intent("fix", Repo("github", "o/r"), number, "grüße", "x", "ann", "main", "0" * 40, "review", id_)
-        broker.append(run, [Requested(intent)], expect=0, cause=id_)
-        agent.append(run, [TaskStarted("t", 1), TaskDone("t", 1, "p", {"seconds": 1.5})], expect=1, cause="c")
+        row = row_of(Run(run, 1, intent), 1, rig.time.now())
+        broker.append(run, [Requested(intent)], expect=0, cause=id_, row=row)
+        RunBook(agent, rig.time, run, "c").write(TaskStarted("t", 1), TaskDone("t", 1, "p", {"seconds": 1.5}))
         effects: list[Fact] = [EffectIntended("push", "push", "b"), EffectDone("push", "ok"), Failed("x", "y")]
-        broker.append(run, effects, expect=3, cause="c")
+        RunBook(broker, rig.time, run, "c").write(*effects)
         broker.append(f"delivery:{id_}", [Handled(id_, "started", "asked", run)], expect=1, cause=id_)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -10,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from bot.cli.runs import app as runs
 from tests.contract.ledger_rig import Rig, installation
 from tests.contract.test_ledger_audit import fill
 
@@ -84,6 +87,32 @@ def at_home(home: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "JOURNEYMAN_DATA_DIR": str(home), "COLUMNS": "200"}
     command = [sys.executable, "-c", "from bot.cli import main; main()", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("screen", [{}, {"COLUMNS": "30", "FORCE_COLOR": "1", "TERM": "xterm", "NO_COLOR": "1"}])
+def test_the_id_of_a_run_is_never_cut(rig: Rig, screen: dict[str, str]) -> None:
+    own = {"JOURNEYMAN_DATABASE_URL": rig.url, "JOURNEYMAN_KEYS_DIR": str(rig.keys), **screen}
+    listed = CliRunner().invoke(runs, ["list"], env=own)
+    assert re.findall(r"run-\d+ ", listed.stdout) == ["run-2 ", "run-1 ", "run-0 "]
+    assert ("github:o/r" in listed.stdout) == (not screen)
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "words"),
+    [
+        ("run-1", 0, "asked for a fix of #1 "),
+        ("1", 0, "asked for a fix of #1 "),
+        ("run-1…", 0, "asked for a fix of #1 "),
+        ("run-", 1, "run- is the beginning of several runs: run-0, run-1, run-2; give more of the one you mean."),
+        ("run-3", 1, "There is no run run-3; `journeyman runs list` lists all."),
+        ("delivery:d-1", 1, "There is no run delivery:d-1;"),
+        ("run-_", 1, "There is no run run-_;"),
+    ],
+)
+def test_a_run_is_found_by_as_much_of_its_id_as_is_clear(rig: Rig, given: str, code: int, words: str) -> None:
+    own = {"JOURNEYMAN_DATABASE_URL": rig.url, "JOURNEYMAN_KEYS_DIR": str(rig.keys)}
+    done = CliRunner().invoke(runs, ["show", given], env=own)
+    assert (done.exit_code, words in done.output) == (code, True), done.output
 
 
 LOOKS = [["audit", "verify"], ["runs", "list"], ["runs", "show", "run-1"]]
