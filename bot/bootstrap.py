@@ -11,7 +11,7 @@ from bot.adapters.clock import SystemTime
 from bot.adapters.database import NO_DATABASE, Database
 from bot.adapters.git import Git
 from bot.adapters.jobs_sql import SqlJobs
-from bot.adapters.keys import FileKeys, KeyRing, load_public, make_keys
+from bot.adapters.keys import FileKeys, KeyRing, load_public, made_as, make_keys
 from bot.adapters.ledger_sql import SqlLedger
 from bot.adapters.logs import logger, passwords_in
 from bot.adapters.memo_sql import SqlMemo
@@ -67,6 +67,8 @@ class BrokerZone:
 
 RECEIVER_PATIENCE = 8.0
 """Seconds that the receiver waits for a busy database: a forge gives up after ten."""
+LOOKING_PATIENCE = 2.0
+"""Seconds that somebody who only looks waits for a database that is away."""
 
 
 def open_store(settings: Settings, zone: Zone, patience: float = 20.0) -> Store:
@@ -74,7 +76,8 @@ def open_store(settings: Settings, zone: Zone, patience: float = 20.0) -> Store:
 
     `patience` is for how many seconds a busy database is waited for.
     """
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with made_as("JOURNEYMAN_DATA_DIR", settings.data_dir):
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     if settings.keys_dir is None:
         make_keys(settings.keys)
     upgrade(settings.database)
@@ -97,8 +100,10 @@ def looking(settings: Settings) -> Iterator[Database]:
 
     Raises ConfigError where there is none.
     """
-    with closing(Database(settings.database, readonly=True)) as database:
-        if not database.has("envelopes"):
+    with closing(Database(settings.database, patience=LOOKING_PATIENCE, readonly=True)) as database:
+        with database.opening():
+            there = database.has("envelopes")
+        if not there:
             raise ConfigError(f"the database that JOURNEYMAN_DATABASE_URL names is not set up; {NO_DATABASE}")
         yield database
 

@@ -18,6 +18,7 @@ from bot.domain.errors import ConfigError, LedgerError
 T = TypeVar("T")
 
 LONGEST_BUSY = 3.0
+VARIABLES = "JOURNEYMAN_DATABASE_URL, or else JOURNEYMAN_DATA_DIR"
 NO_DATABASE = "`journeyman up` makes one; or set JOURNEYMAN_DATABASE_URL (or JOURNEYMAN_DATA_DIR) to where it is"
 UNDEFINED_TABLE = "42P01"
 # SQLSTATE: serialization failure, deadlock, lock not available, and the server going down or coming up.
@@ -56,7 +57,9 @@ class Database:
         self.patience = patience
         busy = min(patience, LONGEST_BUSY)
         self.engine = (
-            _sqlite_engine(self.url, busy, readonly) if self.is_sqlite else _postgres_engine(self.url, readonly)
+            _sqlite_engine(self.url, busy, readonly)
+            if self.is_sqlite
+            else _postgres_engine(self.url, patience, readonly)
         )
         self._process = os.getpid()
         self._fork = Lock()
@@ -86,6 +89,16 @@ class Database:
         """Give a connection on one snapshot, for reading more than fits in memory (`stream_results`)."""
         with _our_errors(), self._connect(write=False) as connection, connection.begin():
             yield connection
+
+    @contextmanager
+    def opening(self) -> Iterator[None]:
+        """For the first use: raise ConfigError where the address leads to nothing that could ever be our database."""
+        try:
+            yield
+        except LedgerError as error:
+            if _is_hopeless(error.__cause__):
+                raise ConfigError(f"{VARIABLES}: {error}") from error
+            raise
 
     def close(self) -> None:
         """Close the connections."""
@@ -127,7 +140,7 @@ def _our_errors() -> Iterator[None]:
 
 
 def _explain(error: SQLAlchemyError) -> str:
-    cause = str(error.orig if isinstance(error, DBAPIError) and error.orig else error).strip()
+    cause = " ".join(str(error.orig if isinstance(error, DBAPIError) and error.orig else error).split())
     if is_transient(error):
         return f"the database stayed busy or away for too long ({cause}); try again"
     if "no such table" in cause or _state(error) == UNDEFINED_TABLE:
@@ -155,12 +168,20 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError) and _state(error) is None and comes_or_goes
 
 
-def _postgres_engine(url: URL, readonly: bool) -> Engine:
+def _is_hopeless(error: BaseException | None) -> bool:
+    """Tell whether a first use that ended so will always do: no such file or database, no right, not a database."""
+    if not isinstance(error, DBAPIError) or is_transient(error):
+        return False
+    is_another_file = getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
+    return is_another_file or isinstance(error, OperationalError)
+
+
+def _postgres_engine(url: URL, patience: float, readonly: bool) -> Engine:
     limits = "-c statement_timeout=60000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
     limits += " -c default_transaction_read_only=on" if readonly else ""
     return create_engine(
         url,
-        connect_args={"connect_timeout": 5, "options": limits},
+        connect_args={"connect_timeout": max(2, min(5, int(patience))), "options": limits},
         pool_pre_ping=True,
         hide_parameters=True,
     )
@@ -180,7 +201,7 @@ def _sqlite_engine(url: URL, busy: float, readonly: bool) -> Engine:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)  # SQLite gives its journal files the same mode
     except OSError as error:
-        raise ConfigError(f"the database file {path} cannot be created: {error.strerror}") from error
+        raise ConfigError(f"{VARIABLES}: the database file {path} cannot be created: {error.strerror}") from error
     engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

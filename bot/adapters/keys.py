@@ -2,7 +2,8 @@
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
+
+VARIABLES = "JOURNEYMAN_KEYS_DIR, or else JOURNEYMAN_DATA_DIR"
 
 PublicKeys = Mapping[Zone, Mapping[str, bytes]]
 """Raw public keys (32 bytes) by zone and key id; a zone has several while its key is being changed."""
@@ -71,7 +74,7 @@ class FileKeys(KeyRing):
 def _load_private(zone: Zone, source: Path | bytes) -> Ed25519PrivateKey:
     name = f"the private key of the zone {zone.value}"
     if isinstance(source, Path):
-        name = f"{name} ({source})"
+        name = f"{name} ({source}; {VARIABLES})"
         source = _read_private(source, name)
     try:
         key = load_pem_private_key(source, password=None)
@@ -93,22 +96,36 @@ def _read_private(path: Path, name: str) -> bytes:
     return data
 
 
+@contextmanager
+def made_as(variables: str, directory: Path) -> Iterator[None]:
+    """Raise ConfigError, naming the variables that chose it, where a directory cannot be made or written into."""
+    try:
+        yield
+    except OSError as error:
+        where = f"{directory} cannot be made or written into: {error.strerror}"
+        raise ConfigError(f"{variables}: {where}; name a directory that this user may write to") from error
+
+
 def make_keys(directory: Path) -> None:
     """Create `zone.key` (0600) and `zone.pub` for every zone that has neither; says the same when said twice.
 
     Safe for several processes at once: the first key wins and all see it. A zone with only a `zone.pub` keeps it: its
-    private key lives elsewhere.
+    private key lives elsewhere. Raises ConfigError.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for zone in Zone:
-        private, public = directory / f"{zone.value}.key", directory / f"{zone.value}.pub"
-        if public.exists():
-            continue
-        if not private.exists():
-            pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            _place(private, pem, 0o600)
-        own = _load_private(zone, private).public_key()
-        _place(public, own.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
+    with made_as(VARIABLES, directory):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for zone in Zone:
+            _make_pair(zone, directory / f"{zone.value}.key", directory / f"{zone.value}.pub")
+
+
+def _make_pair(zone: Zone, private: Path, public: Path) -> None:
+    if public.exists():
+        return
+    if not private.exists():
+        pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _place(private, pem, 0o600)
+    own = _load_private(zone, private).public_key()
+    _place(public, own.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), 0o644)
 
 
 def _place(path: Path, data: bytes, mode: int) -> None:
@@ -130,10 +147,12 @@ def _place(path: Path, data: bytes, mode: int) -> None:
 
 def load_public(directory: Path) -> dict[Zone, dict[str, bytes]]:
     """Return the public keys of a directory: `zone.pub`, and older ones as `zone.anything.pub`; raises ConfigError."""
-    if not directory.is_dir():
-        raise ConfigError(f"there is no directory of keys at {directory}")
+    try:
+        paths = sorted(path for path in directory.iterdir() if path.suffix == ".pub")
+    except OSError as error:
+        raise ConfigError(f"there is no directory of keys at {directory} ({VARIABLES}): {error.strerror}") from error
     found: dict[Zone, dict[str, bytes]] = {zone: {} for zone in Zone}
-    for path in sorted(directory.glob("*.pub")):
+    for path in paths:
         name = path.name.partition(".")[0]
         if name not in {zone.value for zone in Zone}:
             continue

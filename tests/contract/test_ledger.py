@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +16,8 @@ from bot.adapters.database import Database, normal_url
 from bot.adapters.ledger_reader import SqlReader
 from bot.adapters.migrations import newest, upgrade
 from bot.adapters.schema import envelopes, heads, inbox, metadata, register
+from bot.bootstrap import looking, open_store
+from bot.config import Settings
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, Conflict, LedgerError, Tampered
 from bot.domain.events import Delivery
@@ -127,8 +129,10 @@ def test_runs_come_latest_first_and_are_found_by_issue_or_change(rig: Rig) -> No
         ledger.append(one.run, [Woken("a")], expect=0, cause="c", row=one)
     assert [one.run for one in ledger.runs()] == ["run-2", "run-3", "run-1"]
     assert [one.run for one in ledger.runs(limit=1)] == ["run-2"]
-    assert [one.run for one in ledger.runs(number=12)] == ["run-2", "run-3", "run-1"]
-    assert [one.run for one in ledger.runs(repo="github:o/r", number=12)] == ["run-2", "run-1"]
+    assert [one.run for one in ledger.runs(issue=12)] == ["run-2", "run-3", "run-1"]
+    assert [one.run for one in ledger.runs(repo="github:o/r", issue=12)] == ["run-2", "run-1"]
+    assert [one.run for one in ledger.runs(change=12)] == ["run-1"]
+    assert ledger.runs(issue=7, change=13) == []
     assert ledger.runs(repo="github:o/none") == []
 
 
@@ -401,6 +405,42 @@ def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot be created"):
         Database(f"sqlite:///{tmp_path}/file/x.db")
+
+
+@pytest.mark.parametrize("there", ["a directory", "another file"])
+@pytest.mark.parametrize("first_use", [upgrade, lambda url: _look(url)], ids=["starting", "looking"])
+def test_a_file_that_can_be_no_database_of_ours_is_a_setting_to_mend(
+    there: str, first_use: Callable[[str], None], tmp_path: Path
+) -> None:
+    place = tmp_path / "x.db"
+    if there == "a directory":
+        place.mkdir()
+    else:
+        place.write_bytes(b"something else" * 100)
+    with pytest.raises(ConfigError, match="JOURNEYMAN_DATABASE_URL"):
+        first_use(f"sqlite:///{place}")
+
+
+def _look(url: str) -> None:
+    with looking(Settings(database_url=url)):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("variable", "settings"),
+    [
+        ("JOURNEYMAN_DATA_DIR", {"data_dir": "file/data"}),
+        ("JOURNEYMAN_KEYS_DIR", {"data_dir": "data", "keys_dir": "file/keys"}),
+        ("JOURNEYMAN_DATABASE_URL", {"data_dir": "data", "database_url": "sqlite:///{}/file/x.db"}),
+    ],
+)
+def test_a_place_that_cannot_be_made_is_a_setting_to_mend(
+    variable: str, settings: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    places = {name: value.format(tmp_path) if "{}" in value else tmp_path / value for name, value in settings.items()}
+    with pytest.raises(ConfigError, match=variable):
+        open_store(Settings.model_validate(places), Zone.BROKER)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

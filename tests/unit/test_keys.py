@@ -127,6 +127,14 @@ def test_public_keys_are_read_only_where_they_can_be(directory: Path) -> None:
         load_public(directory / "none")
 
 
+def test_keys_that_cannot_be_written_name_the_variables(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "keys" / "agent.key").mkdir(parents=True)
+    for place in (tmp_path / "file" / "keys", tmp_path / "keys"):
+        with pytest.raises(ConfigError, match="JOURNEYMAN_KEYS_DIR, or else JOURNEYMAN_DATA_DIR"):
+            make_keys(place)
+
+
 def test_an_empty_ring_verifies_nothing() -> None:
     key = Ed25519PrivateKey.generate()
     raw = key.public_key().public_bytes_raw()

@@ -1,10 +1,12 @@
 """The installation on one machine: its address, and that it does not mistake a stranger for its own receiver."""
 
 import socket
+import sys
 
 import pytest
 
-from workers.supervisor import Ended, Installation
+from bot.domain.errors import ConfigError
+from workers.supervisor import Ended, Installation, Member
 
 
 @pytest.mark.parametrize(
@@ -20,3 +22,23 @@ def test_nothing_is_started_where_the_port_is_taken() -> None:
         with pytest.raises(Ended, match=r"cannot listen on .*: Address already in use; .*--port"):
             installation.start()
     assert installation.members == {}
+
+
+@pytest.mark.parametrize(("code", "deaths"), [(78, 0), (1, 1)])
+def test_a_process_whose_settings_cannot_work_ends_the_installation_and_another_is_started_again(
+    code: int, deaths: int
+) -> None:
+    member = Member("web", [sys.executable, "-S", "-c", f"raise SystemExit({code})"], {})
+    installation = Installation({}, 8080, members={"web": member})
+    member.start(None)
+    try:
+        assert member.process is not None
+        member.process.wait(30)
+        if code == 78:
+            with pytest.raises(ConfigError, match="the web process refused its settings; its message is above"):
+                installation.watch()
+        else:
+            installation.watch()
+        assert member.deaths == deaths
+    finally:
+        installation.stop()

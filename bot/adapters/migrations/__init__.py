@@ -15,9 +15,9 @@ def upgrade(url: str) -> None:
     """Bring the database to this version's tables, creating it if it is a new SQLite file.
 
     Safe when several processes start at once: one works, the others wait and then find nothing to do. Raises
-    ConfigError when the database was made by a newer version.
+    ConfigError when the database was made by a newer version, or cannot be opened at all.
     """
-    with closing(Database(url, patience=60.0)) as database:
+    with closing(Database(url, patience=60.0)) as database, database.opening():
         if not database.read(_is_newest):
             _migrate(database)
 
