@@ -28,6 +28,8 @@ IDLE_SECONDS = 15.0
 STOP_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 LONGEST_LINE = 4096
+DRAIN_PIECE = 64 * 1024
+DRAIN_BYTES = 256 * 1024 * 1024
 
 
 class _TooSlow(Error):  # type: ignore[misc]
@@ -78,15 +80,23 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.status = f"{error.code} {error.reason}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.set_close_on_finish()
+        self.channel.refused = True
         self.content_length = len(body)
         self.write(body)
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection; `request` is what has come in part, `requests` what has come whole and is being answered."""
+    """A connection; `request` is what has come in part, `requests` what has come whole and is being answered.
+
+    One whose request is refused drains after the answer: `to_drain` says how many bytes are still thrown away. Closed
+    over unread bytes, the kernel resets it, and most clients, who are still sending, never see the answer.
+    """
 
     error_task_class = _Refusal
     request: Any
+    close_when_flushed: bool
+    refused = False
+    to_drain = 0
 
     def parser_class(self, settings: Adjustments) -> _Request:
         """Return the reader of the next request."""
@@ -94,18 +104,29 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 
     def handle_read(self) -> None:
         """Take what came; a client that ends in the middle of a body may still listen."""
-        if self.request is not None and self.request.headers_finished and self._ended():
+        if self.to_drain:
+            self._drain()
+        elif self.request is not None and self.request.headers_finished and self._ended():
             self._refuse(BadRequest("the body ended before its length"))
         else:
             super().handle_read()
 
     def handle_expt(self) -> None:
         """Close for urgent data, which HTTP has no use for: unread, it would wake the loop without end."""
-        self.handle_close()
+        self._close()
+
+    def handle_close(self) -> None:
+        """Close; a client that hangs up while it is drained is first read to its end."""
+        if not self.to_drain:
+            super().handle_close()
 
     def look_at_clock(self, now: float) -> None:
         """Give up what has waited too long for its client."""
         if self.requests:
+            return
+        if self.to_drain:
+            if now - self.last_activity > self.server.request_seconds / 2:
+                self._close()
             return
         closing = self.will_close or self.close_when_flushed
         if self.request is not None and not closing and now - self.request.begun > self.server.request_seconds:
@@ -114,14 +135,36 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
             self.handle_close()
 
     def at_work(self, *, lingering: bool) -> bool:
-        """Tell whether an answer is due; `lingering` counts a request that has come in part."""
-        return bool(self.requests or self.total_outbufs_len or (lingering and self.request))
+        """Tell whether an answer is due; `lingering` counts what has come in part, and answers not yet read."""
+        return bool(self.requests or self.total_outbufs_len or (lingering and (self.request or self.to_drain)))
 
     def _ended(self) -> bool:
         try:
             return not self.socket.recv(1, socket.MSG_PEEK)
         except OSError:
             return False
+
+    def _flush_some(self, do_close: bool = True) -> bool:
+        sent: bool = super()._flush_some(do_close)
+        if self.refused and self.close_when_flushed and self.connected and not self.total_outbufs_len:
+            self.socket.shutdown(socket.SHUT_WR)
+            self.close_when_flushed, self.to_drain = False, self.server.max_body + DRAIN_BYTES
+        return sent
+
+    def _drain(self) -> None:
+        try:
+            read = len(self.socket.recv(DRAIN_PIECE))
+        except BlockingIOError:
+            return
+        except OSError:
+            read = 0
+        self.to_drain -= read
+        if not read or self.to_drain <= 0:
+            self._close()
+
+    def _close(self) -> None:
+        self.to_drain = 0
+        self.handle_close()
 
     def _refuse(self, error: Error) -> None:
         with self.requests_lock:
@@ -134,7 +177,8 @@ class _Channel(HTTPChannel):  # type: ignore[misc]
 class Server(TcpWSGIServer):  # type: ignore[misc]
     """Serves an application on a socket that listens already.
 
-    A body is at most `max_body` bytes (413), and a request has `request_seconds` to come whole (408).
+    A body is at most `max_body` bytes (413), and a request has `request_seconds` to come whole (408). What still comes
+    after such an answer is thrown away, for half that time at most.
     """
 
     channel_class = _Channel

@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Timer
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -165,6 +168,101 @@ def test_sizes_at_and_over_the_limit(calm: int, sent: bytes, status: int) -> Non
         assert raw.recv(100).split(b" ", 2)[1] == str(status).encode()
 
 
+# --- what still comes after a refusal
+DEFAULT = 25 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def roomy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A receiver with the default limit: such a body is far more than the kernel keeps for a reader."""
+    with running(serving(60), tmp_path_factory.mktemp("roomy"), JOURNEYMAN_MAX_BODY_BYTES=str(DEFAULT)) as (found, _):
+        yield found
+
+
+def by_urllib(port: int, body: bytes) -> int:
+    try:
+        with urlopen(Request(f"http://127.0.0.1:{port}/webhooks/github", body), timeout=15) as answer:
+            return int(answer.status)
+    except HTTPError as refused:
+        return refused.code
+
+
+def by_http_client(port: int, body: bytes, *, chunked: bool = False, expect: str = "") -> int:
+    fields = ({"Expect": expect} if expect else {}) | ({"Transfer-Encoding": "chunked"} if chunked else {})
+    with closing(HTTPConnection("127.0.0.1", port, timeout=15)) as connection:
+        sent = iter([body]) if chunked else body
+        connection.request("POST", "/webhooks/github", sent, fields, encode_chunked=chunked)
+        return connection.getresponse().status
+
+
+def by_hanging_up(port: int, body: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as raw:
+        raw.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+        raw.shutdown(socket.SHUT_WR)
+        return int(raw.recv(100).split(b" ", 2)[1])
+
+
+def by_waiting(port: int, body: bytes) -> int:
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as raw:
+        raw.sendall(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+        answer = raw.makefile("rb").read()  # to the end: it is closed for writing at once
+    assert b"\r\nConnection: close\r\n" in answer
+    return int(answer.split(b" ", 2)[1])
+
+
+CLIENTS: dict[str, Callable[[int, bytes], int]] = {
+    "urllib": by_urllib,
+    "http.client": by_http_client,
+    "in chunks": partial(by_http_client, chunked=True),
+    "sends on without the 100": partial(by_http_client, expect="100-continue"),
+    "ends before it reads": by_hanging_up,
+    "waits for the 100": by_waiting,
+}
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_that_sends_on_sees_why_it_is_refused(roomy: int, client: str) -> None:
+    for size in (DEFAULT + 1, DEFAULT + 1, 2 * DEFAULT):
+        assert CLIENTS[client](roomy, bytes(size)) == 413
+
+
+def test_a_body_of_the_default_limit_is_read(roomy: int) -> None:
+    assert [by_urllib(roomy, bytes(DEFAULT)), by_http_client(roomy, bytes(DEFAULT))] == [401, 401]
+
+
+def test_a_refused_client_does_not_send_for_ever(roomy: int) -> None:
+    with socket.create_connection(("127.0.0.1", roomy), timeout=15) as raw:
+        raw.sendall(HEAD + b"Content-Length: 99999999999\r\n\r\n")
+        piece, sent = bytes(2**20), 0
+        with suppress(ConnectionError):
+            while sent < 2**30:
+                raw.sendall(piece)
+                sent += len(piece)
+        assert sent < 2**29
+    assert deliver(roomy) == 200
+
+
+def test_a_refused_client_that_stays_is_closed(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=15) as raw:
+        raw.sendall(HEAD + b"Content-Length: 2049\r\n\r\n")
+        assert raw.makefile("rb").read().startswith(b"HTTP/1.1 413 ")
+        drops = 0
+        with suppress(ConnectionError):
+            while (drops := drops + 1) < 300:
+                raw.sendall(b"x")
+                time.sleep(0.1)
+        assert drops < 300
+
+
+def test_many_refused_clients_do_not_delay_others(calm: int) -> None:
+    with ExitStack() as stack:
+        for _ in range(200):
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", calm), timeout=15))
+            raw.sendall(HEAD + b"Content-Length: 99999999999\r\n\r\n" + bytes(2**17))
+        for _ in range(5):
+            assert deliver(calm) == 200
+
+
 def test_a_body_that_ends_early_is_a_bad_request(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), timeout=15) as raw:
         raw.sendall(HALVES["half a body"])
@@ -181,8 +279,8 @@ def test_urgent_data_ends_the_connection(calm: int) -> None:
 # --- how it ends
 def test_what_came_before_the_end_is_answered(tmp_path: Path) -> None:
     about = {"repository": {"full_name": "a/b"}, "sender": {"login": "ann"}, "issue": {"number": 1}}
-    body = json.dumps({"action": "opened", **about}).encode()
-    fields = {**headers(body, "issues"), "Content-Length": str(len(body))}
+    body = json.dumps({"action": "created", "comment": {"id": 7, "body": "/agent fix"}, **about}).encode()
+    fields = {**headers(body, "issue_comment"), "Content-Length": str(len(body))}
     head = HEAD + "".join(f"{name}: {value}\r\n" for name, value in fields.items()).encode() + b"\r\n"
     with ExitStack() as stack:
         with running(serving(60), tmp_path) as (port, _):
