@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bot.adapters.artifacts_sql import SqlArtifacts
 from bot.adapters.clock import SystemTime
-from bot.adapters.database import NO_DATABASE, Database
+from bot.adapters.database import NO_DATABASE, Database, NoDatabase
 from bot.adapters.git import Git
 from bot.adapters.jobs_sql import SqlJobs
 from bot.adapters.keys import FileKeys, KeyRing, load_public, made_as, make_keys
@@ -98,13 +98,13 @@ def open_store(settings: Settings, zone: Zone, patience: float = 20.0) -> Store:
 def looking(settings: Settings) -> Iterator[Database]:
     """Give the database, to be looked at only: nothing is made or migrated, and no private key is needed.
 
-    Raises ConfigError where there is none.
+    Raises NoDatabase where there is none, ConfigError where there can be none, LedgerError where it does not answer.
     """
     with closing(Database(settings.database, patience=LOOKING_PATIENCE, readonly=True)) as database:
         with database.opening():
             there = database.has("envelopes")
         if not there:
-            raise ConfigError(f"the database that JOURNEYMAN_DATABASE_URL names is not set up; {NO_DATABASE}")
+            raise NoDatabase(f"the database that JOURNEYMAN_DATABASE_URL names is not set up; {NO_DATABASE}")
         yield database
 
 

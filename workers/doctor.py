@@ -4,6 +4,7 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,10 +13,13 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.adapters.audit_files import verify_database
-from bot.bootstrap import Store, open_store, policies_of
+from bot.adapters.clock import SystemTime
+from bot.adapters.database import Database, NoDatabase
+from bot.adapters.jobs_sql import SqlJobs
+from bot.adapters.migrations import is_newest
+from bot.bootstrap import looking, policies_of, public_keys
 from bot.config import Settings
-from bot.domain.envelope import Zone
-from bot.domain.errors import JourneymanError
+from bot.domain.errors import JourneymanError, LedgerError
 from bot.forges.registry import forge_for
 from workers.modelling import model_settings
 from workers.models.probe import probe
@@ -39,35 +43,60 @@ class Line:
 Answer = tuple[State, str, str]
 
 
+@dataclass(slots=True)
+class _Looker:
+    """Opens the database to look at it, once: a second check does not wait again for one that is away."""
+
+    settings: Settings
+    stack: ExitStack
+    found: Database | JourneymanError | None = None
+
+    def open(self) -> Database:
+        if self.found is None:
+            try:
+                self.found = self.stack.enter_context(looking(self.settings))
+            except JourneymanError as error:
+                self.found = error
+        if isinstance(self.found, JourneymanError):
+            raise self.found
+        return self.found
+
+    def look(self, check: Callable[[Database], Answer]) -> Answer:
+        """Run a check that has nothing to say about the database itself."""
+        try:
+            database = self.open()
+        except NoDatabase:
+            return "ok", "none yet", ""
+        except JourneymanError:
+            return "fail", "not looked at", "mend the database first"
+        return check(database)
+
+
 def examine(settings: Settings) -> Iterator[Line]:
-    """Check an installation with the settings at hand; never raises for what is wrong with it."""
-    store: list[Store] = []
+    """Check an installation with the settings at hand, each thing when its line is asked for.
 
-    def opened() -> Store:
-        if not store:
-            store.append(open_store(settings, Zone.BROKER))
-        return store[0]
+    Never raises for what is wrong with it, and changes nothing in it.
+    """
+    with ExitStack() as stack:
+        for layer, name, check in _checks(settings, _Looker(settings, stack)):
+            yield Line(layer, name, *_guarded(check))
 
-    checks: tuple[tuple[str, str, Callable[[], Answer]], ...] = (
+
+def _checks(settings: Settings, looker: _Looker) -> tuple[tuple[str, str, Callable[[], Answer]], ...]:
+    return (
         ("infrastructure", "python", _python),
         ("infrastructure", "git", _git),
         ("infrastructure", "sandbox", lambda: _sandbox(settings)),
         ("infrastructure", "queue", lambda: _queue(settings)),
-        ("infrastructure", "database", lambda: _database(opened())),
+        ("infrastructure", "database", lambda: _database(looker)),
         ("model", "model", lambda: _model(settings)),
-        ("data", "ledger", lambda: _ledger(opened())),
-        ("orchestration", "jobs", lambda: _jobs(opened())),
+        ("data", "ledger", lambda: looker.look(lambda database: _ledger(settings, database))),
+        ("orchestration", "jobs", lambda: looker.look(_jobs)),
         ("orchestration", "policy", lambda: _policy(settings)),
         ("application", "forge", lambda: _forge(settings)),
         ("application", "webhook secret", lambda: _secret(settings)),
         ("application", "chat", lambda: _chat(settings)),
     )
-    try:
-        for layer, name, check in checks:
-            yield Line(layer, name, *_guarded(check))
-    finally:
-        for one in store:
-            one.database.close()
 
 
 def _guarded(check: Callable[[], Answer]) -> Answer:
@@ -114,8 +143,21 @@ def _queue(settings: Settings) -> Answer:
     return "ok", "answers", ""
 
 
-def _database(store: Store) -> Answer:
-    return "ok", f"{store.database.url.get_backend_name()}, tables up to date", ""
+def _database(looker: _Looker) -> Answer:
+    try:
+        database = looker.open()
+    except NoDatabase as error:
+        return "warn", "none yet", str(error)
+    except LedgerError as error:
+        return "fail", "no answer", f"start it, or mend JOURNEYMAN_DATABASE_URL: {error}"
+    kind = database.url.get_backend_name()
+    if not database.read(is_newest):
+        return (
+            "warn",
+            f"{kind}, tables of another version",
+            "start `journeyman up`, or any zone: it brings them up to date",
+        )
+    return "ok", f"{kind}, tables up to date", ""
 
 
 def _model(settings: Settings) -> Answer:
@@ -133,16 +175,16 @@ def _model(settings: Settings) -> Answer:
     return "fail", f"{name}: {found.detail}", "mend the address or the key, or name a model that uses tools"
 
 
-def _ledger(store: Store) -> Answer:
-    report = verify_database(store.database, store.keys.verify)
+def _ledger(settings: Settings, database: Database) -> Answer:
+    report = verify_database(database, public_keys(settings).verify)
     if report.problem is not None:
         return "fail", str(report.problem), "stop all workers, keep a copy of the database, find out who wrote to it"
     warnings = f"; {report.warnings[0]}" if report.warnings else ""
     return "ok", f"{report.envelopes} facts in {report.streams} chains verify{warnings}", ""
 
 
-def _jobs(store: Store) -> Answer:
-    counts = store.jobs.counts()
+def _jobs(database: Database) -> Answer:
+    counts = SqlJobs(database, SystemTime()).counts()
     found = ", ".join(f"{count} {state}" for state, count in sorted(counts.items())) or "none"
     if counts.get("dead"):
         return "warn", found, "`journeyman runs list` shows the runs; comment `/agent retry` on their issues"

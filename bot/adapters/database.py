@@ -42,6 +42,10 @@ def normal_url(url: str) -> URL:
             raise ConfigError(f"JOURNEYMAN_DATABASE_URL: {other} is not supported; use sqlite or postgresql")
 
 
+class NoDatabase(ConfigError):
+    """There is none where the settings say, yet."""
+
+
 class Database:
     """An engine with the settings that durability needs, bounded retries, and our errors instead of the driver's.
 
@@ -51,7 +55,7 @@ class Database:
     def __init__(self, url: str, *, patience: float = 20.0, readonly: bool = False) -> None:
         """Prepare (not yet connect). `patience` bounds, in seconds, how long contention is waited out.
 
-        With `readonly` the database itself refuses every change, and a file that is not there is a ConfigError.
+        With `readonly` the database itself refuses every change, and a file that is not there is NoDatabase.
         """
         self.url = normal_url(url)
         self.patience = patience
@@ -191,7 +195,7 @@ def _sqlite_engine(url: URL, busy: float, readonly: bool) -> Engine:
     path = Path(str(url.database))
     if readonly:
         if not path.is_file():
-            raise ConfigError(f"there is no database at {path}; {NO_DATABASE}")
+            raise NoDatabase(f"there is no database at {path}; {NO_DATABASE}")
         # Not mode=ro: the last one to look at a crashed installation's file has to be able to read its journal.
         engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)
         event.listen(engine, "connect", _prepare_reader)

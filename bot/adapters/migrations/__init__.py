@@ -18,7 +18,7 @@ def upgrade(url: str) -> None:
     ConfigError when the database was made by a newer version, or cannot be opened at all.
     """
     with closing(Database(url, patience=60.0)) as database, database.opening():
-        if not database.read(_is_newest):
+        if not database.read(is_newest):
             _migrate(database)
 
 
@@ -27,7 +27,8 @@ def newest() -> str:
     return max(path.name[1:5] for path in (Path(__file__).parent / "versions").glob("r[0-9]*.py"))
 
 
-def _is_newest(connection: Connection) -> bool:
+def is_newest(connection: Connection) -> bool:
+    """Tell whether the tables are this version's."""
     if not inspect(connection).has_table("alembic_version"):
         return False
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all() == [newest()]
