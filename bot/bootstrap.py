@@ -1,7 +1,7 @@
 """Wiring of the zones that `bot` holds: the only place, with `workers.bootstrap`, that names concrete classes."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +44,11 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the web process is given; `secrets` are the webhook's, `hidden` is all that no log may show."""
+    """What the web process is given; `secrets` are the webhooks', by forge, `hidden` is all that no log may show."""
 
     store: Store
     queue: Queue
-    secrets: tuple[str, ...]
+    secrets: Mapping[str, tuple[str, ...]]
     max_body: int
     queue_configured: bool
     hidden: tuple[str, ...]
@@ -142,7 +142,8 @@ def receiver(settings: Settings) -> Receiver:
         raise ConfigError("set JOURNEYMAN_GITHUB_WEBHOOK_SECRET (or ..._FILE) to the secret of the forge's webhook")
     store = open_store(settings, Zone.RECEIVER, RECEIVER_PATIENCE)
     queue = queue_for(settings)
-    return Receiver(store, queue, given, settings.max_body_bytes, bool(settings.redis_url), hidden(settings))
+    secrets_of = {"github": given}
+    return Receiver(store, queue, secrets_of, settings.max_body_bytes, bool(settings.redis_url), hidden(settings))
 
 
 def broker(settings: Settings, queue: Queue) -> BrokerZone:

@@ -52,7 +52,7 @@ class Settings(BaseModel):
     github_pacing: bool = True
     bot_login: str = ""
     author_name: str = "journeyman[bot]"
-    author_email: str = "journeyman[bot]@users.noreply.github.com"
+    author_email: str = ""
 
     slack_url: str = "https://slack.com/api/"
     slack_token: SecretStr | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role
+from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role, Subject
 from bot.domain.envelope import Clock, Envelope, Zone
 from bot.domain.events import Delivery
 from bot.domain.facts import Fact
@@ -88,9 +88,15 @@ class Ledger(Protocol):
         ...
 
     def runs(
-        self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
+        self,
+        *,
+        repo: str | None = None,
+        issue: int | None = None,
+        change: int | None = None,
+        head: str | None = None,
+        limit: int = 50,
     ) -> list[RunRow]:
-        """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
+        """Return rows that fit all that is given, latest first; `head` is the change's present commit."""
         ...
 
 
@@ -234,6 +240,10 @@ class Forge(Protocol):
         """Return the bot's own login."""
         ...
 
+    def address(self, login: str) -> str:
+        """Return the mail address that the forge takes for this account's where no other is known."""
+        ...
+
     def issue(self, repo: Repo, number: int) -> Issue: ...
 
     def change(self, repo: Repo, number: int) -> Change: ...
@@ -258,15 +268,17 @@ class Forge(Protocol):
         """Return where git fetches and pushes, with a credential for just that."""
         ...
 
-    def ensure_change(self, repo: Repo, *, branch: str, base: str, title: str, body: str, permit: Permit) -> Change:
-        """Open the change from `branch`, or find the one that is open; look before creating."""
+    def ensure_change(
+        self, repo: Repo, *, branch: str, base: str, title: str, body: str, plan: str, permit: Permit
+    ) -> Change:
+        """Open the change from `branch`, or find the one that is open; look before creating. `plan` is the digest."""
         ...
 
-    def ensure_comment(self, repo: Repo, number: int, topic: str, body: str) -> int:
+    def ensure_comment(self, subject: Subject, topic: str, body: str) -> int:
         """Write or edit the bot's one comment on this topic (hidden marker and own author); returns its id."""
         ...
 
-    def react(self, repo: Repo, comment: int, reaction: str) -> None:
+    def react(self, subject: Subject, comment: int, reaction: str) -> None:
         """Put a reaction such as `eyes` on a comment, once."""
         ...
 

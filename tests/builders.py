@@ -169,7 +169,7 @@ def check(name: str = "tests", state: str = "success", source: str = "ci") -> Ch
 
 def label(by: str = BOB, name: str = "approved-by-human", at: float = 100.0) -> LabelSet:
     """A label on the change: bob's approval."""
-    return LabelSet(name, by, at, "1")
+    return LabelSet(name, by, at, "1", by_bot=by.lower().endswith("[bot]"))
 
 
 def change(**changes: Any) -> Change:

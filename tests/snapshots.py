@@ -76,6 +76,8 @@ FACTS: dict[str, list[f.Fact]] = {
     ],
 }
 
+MAIL = "alice@users.noreply.github.com"
+
 
 def said() -> dict[str, str]:
     """Everything that the bot says, by the name of its file."""
@@ -84,10 +86,12 @@ def said() -> dict[str, str]:
     approved = f.PlanApproved(plan().digest, "bob", "write")
     texts["status-plan-approved"] = messages.status(run_of(*STORY.planned, approved, mode="approval"))
     solved = run_of(*STORY.solved)
-    texts["change-body"] = messages.change_body(solved, ["calc.py"], 1, 1)
-    texts["change-body-many-files"] = messages.change_body(solved, [f"f{number}.py" for number in range(9)], 90, 12)
-    texts["commit-message"] = messages.commit_message(solved)
-    texts["trailers-approved"] = "\n".join(messages.trailers(solved, ("bob", "carol")))
+    texts["change-body"] = messages.change_body(solved, ["calc.py"], 1, 1, MAIL)
+    texts["change-body-many-files"] = messages.change_body(
+        solved, [f"f{number}.py" for number in range(9)], 90, 12, MAIL
+    )
+    texts["commit-message"] = messages.commit_message(solved, MAIL)
+    texts["trailers-approved"] = "\n".join(messages.trailers(solved, MAIL, ("bob", "carol")))
     for name, verdict in {"permitted": judged(), "waiting": WAITING, "blocked": BLOCKED}.items():
         report = messages.gate(verdict)
         texts[f"gate-{name}"] = f"{report.state}\n{report.title}\n\n{report.summary}"

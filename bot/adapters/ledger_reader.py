@@ -1,6 +1,6 @@
 """Reading the ledger in SQL: needs public keys alone, and writes nothing."""
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 
 from bot.adapters.database import Database
 from bot.adapters.jobs_sql import column_text
@@ -72,16 +72,20 @@ class SqlReader:
         return Delivery(row.id, row.forge, row.name, row.digest, row.body)
 
     def runs(
-        self, *, repo: str | None = None, number: int | None = None, head: str | None = None, limit: int = 50
+        self,
+        *,
+        repo: str | None = None,
+        issue: int | None = None,
+        change: int | None = None,
+        head: str | None = None,
+        limit: int = 50,
     ) -> list[RunRow]:
-        """Return rows, latest first; `number` matches the issue or the change, `head` the change's present commit."""
+        """Return rows that fit all that is given, latest first; `head` is the change's present commit."""
         query = select(runs).order_by(runs.c.updated.desc(), runs.c.run.desc()).limit(limit)
-        if repo is not None:
-            query = query.where(runs.c.repo == repo)
-        if number is not None:
-            query = query.where(or_(runs.c.issue == number, runs.c.change == number))
-        if head is not None:
-            query = query.where(runs.c.head == head)
+        wanted = ((runs.c.repo, repo), (runs.c.issue, issue), (runs.c.change, change), (runs.c.head, head))
+        for column, value in wanted:
+            if value is not None:
+                query = query.where(column == value)
         rows = self._database.read(lambda connection: connection.execute(query).mappings().all())
         return [RunRow(**row) for row in rows]
 

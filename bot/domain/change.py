@@ -47,6 +47,23 @@ class Repo:
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What people talk about: one issue or one change. A forge may count the two together or apart."""
+
+    repo: Repo
+    kind: Literal["issue", "change"]
+    number: int
+
+    @property
+    def mark(self) -> str:
+        """Return what the forge's own markdown turns into a link: `#7`, and `!7` for a change on GitLab."""
+        return f"{'!' if (self.repo.forge, self.kind) == ('gitlab', 'change') else '#'}{self.number}"
+
+    def __str__(self) -> str:
+        return f"{self.repo}{self.mark}"
+
+
+@dataclass(frozen=True, slots=True)
 class Issue:
     """An issue as it stands."""
 
@@ -60,12 +77,16 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class LabelSet:
-    """A label that is on a change now, and who set it last (`event` is the forge's id of that act)."""
+    """A label that is on a change now, and who set it last (`event` is the forge's id of that act).
+
+    `by_bot` tells whether that is an account of a program; None when the forge does not tell.
+    """
 
     name: str
     by: str
     at: float
     event: str
+    by_bot: bool | None
 
 
 @dataclass(frozen=True, slots=True)

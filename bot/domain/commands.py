@@ -60,7 +60,10 @@ class Unknown:
     nearest: str = ""
 
 
-Command = Fix | Plan | Approve | Stop | Retry | Why | Help | Unknown
+Act = Fix | Plan | Approve | Stop | Retry
+"""What takes write access: it moves something."""
+
+Command = Act | Why | Help | Unknown
 
 
 def parse(comment: str) -> Command | None:

@@ -11,6 +11,8 @@ JourneymanError
 │   ├── Stale            409 or 405: the head moved, or the change cannot be merged now
 │   ├── Invalid          422: the forge refuses these arguments
 │   └── Unavailable      401, 5xx, time-out or rate limit; `retry_after` seconds when known
+├── BadSignature         a delivery that none of our secrets signed: 401, nothing is stored
+├── BadBody              a signed delivery that is no JSON object: 400
 ├── LeaseLost            another worker holds this job now: stop at once, write nothing
 ├── PatchRefused         what came out of the sandbox may not become a change
 ├── PolicyError          the policy file cannot be read: the gate stays closed
@@ -65,6 +67,14 @@ class Unavailable(ForgeError):
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class BadSignature(JourneymanError):
+    """A delivery is not signed with any of our secrets: answer 401 and store nothing."""
+
+
+class BadBody(JourneymanError):
+    """A delivery is signed but is not a JSON object: answer 400."""
 
 
 class LeaseLost(JourneymanError):

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
-from bot.domain.change import Repo
+from bot.domain.change import Repo, Subject
 
 
 @dataclass(frozen=True, slots=True)
 class Commented:
     """Somebody wrote a new comment on an issue or a change."""
 
-    repo: Repo
-    number: int
-    is_change: bool
+    subject: Subject
     comment: int
     by: str
     by_bot: bool
@@ -22,8 +20,7 @@ class Commented:
 class LabelsChanged:
     """A label was set on or taken from an issue or a change."""
 
-    repo: Repo
-    number: int
+    subject: Subject
     label: str
     added: bool
     by: str

@@ -1,5 +1,7 @@
 """Which forges there are."""
 
+from collections.abc import Mapping, Sequence
+
 from bot.domain.errors import ConfigError
 from bot.domain.events import Delivery, ForgeEvent
 from bot.forges.github import webhook
@@ -18,6 +20,15 @@ def forge_for(
             return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
         case _:
             raise ConfigError(f"there is no forge called {name!r}; the one we have is github")
+
+
+def read(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:
+    """Authenticate and read a delivery to the hook of a forge; raises BadSignature or BadBody."""
+    match forge:
+        case "github":
+            return webhook.read(headers, body, secrets)
+        case other:
+            raise ConfigError(f"there is no forge called {other!r}; the one we have is github")
 
 
 def event_of(delivery: Delivery) -> ForgeEvent:

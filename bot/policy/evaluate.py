@@ -165,8 +165,8 @@ def _objection(wanted: Label, label: LabelSet, snapshot: Snapshot) -> str:
     for party in wanted.set_by.never:
         if _same(label.by, _members(party, snapshot)):
             return f"{label.by} is the {party}"
-    if label.by.lower().endswith("[bot]"):
-        return f"{label.by} is a bot"
+    if label.by_bot is not False:
+        return f"{label.by} is a bot" if label.by_bot else f"nobody knows whether {label.by} is a person"
     role = snapshot.roles.get(label.by, Role.NONE)
     if not role.at_least(wanted.set_by.role):
         return f"{label.by} has {role} access, not {wanted.set_by.role}"

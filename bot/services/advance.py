@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 from bot.domain import facts as f
 from bot.domain import steps as s
@@ -95,7 +96,9 @@ def _step(deps: Broker, book: RunBook, performer: Performer, step: s.Step) -> fl
         case s.Wait():
             return _wait(deps, book, run)
         case s.Rest():
-            return None
+            pass
+        case _:  # pragma: no cover - the type checker proves that nothing is left
+            assert_never(step)
     return None
 
 

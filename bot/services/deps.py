@@ -10,7 +10,10 @@ from bot.ports import Artifacts, Forge, Git, Jobs, Ledger, Notifier, Time
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The broker's dependencies. `policies` gives a named policy; `chat` is None where no Slack is configured."""
+    """The broker's dependencies. `policies` gives a named policy; `chat` is None where no Slack is configured.
+
+    `author` is the name and address of the bot's commits; with no address it is the one that the forge gives the bot.
+    """
 
     ledger: Ledger
     jobs: Jobs

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from bot.domain import commands as c
 from bot.domain import events as e
-from bot.domain.change import GATE, Repo, Role
+from bot.domain.change import GATE, Repo, Role, Subject
 from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, Unavailable
 from bot.domain.facts import Handled, PlanApproved, Requested, Retried, Stopped, Woken
 from bot.domain.intent import Intent
@@ -65,25 +66,29 @@ class Dispatch:
         match event:
             case e.Commented():
                 return self._comment(book, event)
-            case e.LabelsChanged(repo, number, label):
-                return self._wake(self._runs_of(repo, number), f"label {label}")
+            case e.LabelsChanged(subject, label):
+                return self._wake(self._runs_of(subject), f"label {label}")
             case e.ChecksMoved(repo, sha, name):
                 if name == GATE:
                     return self._outcome("ignored", "the gate's own check")
                 return self._wake(self._runs_at(repo, sha), f"check {name}")
             case e.ChangeMoved(repo, number, action):
-                return self._wake(self._runs_of(repo, number), f"change {action}")
+                return self._wake(self._runs_of(Subject(repo, "change", number)), f"change {action}")
             case e.IssueMoved(_, _, action):
                 return self._outcome("ignored", f"issue {action}: runs begin with a command")
             case e.Pushed(_, branch):
                 return self._outcome("ignored", f"push to {branch}: no run depends on it")
             case e.Pinged() | e.Ignored():
                 return self._outcome("ignored", "nothing to do")
+            case _:  # pragma: no cover - the type checker proves that nothing is left
+                assert_never(event)
 
     # --- runs that something happened to
-    def _runs_of(self, repo: Repo, number: int) -> list[str]:
-        rows = self.deps.ledger.runs(repo=str(repo), number=number)
-        return [row.run for row in rows if row.change == number and row.state in OPEN_STATES]
+    def _runs_of(self, subject: Subject) -> list[str]:
+        if subject.kind == "issue":
+            return []
+        rows = self.deps.ledger.runs(repo=str(subject.repo), change=subject.number)
+        return [row.run for row in rows if row.state in OPEN_STATES]
 
     def _runs_at(self, repo: Repo, sha: str) -> list[str]:
         rows = self.deps.ledger.runs(repo=str(repo), head=sha)
@@ -105,7 +110,7 @@ class Dispatch:
 
     # --- commands
     def _comment(self, book: DeliveryBook, event: e.Commented) -> Handled:
-        forge = self.deps.forge(event.repo)
+        forge = self.deps.forge(event.subject.repo)
         if event.by_bot or event.by.lower() == forge.whoami().lower():
             return self._outcome("ignored", "written by a bot")
         command = c.parse(event.text)
@@ -113,7 +118,7 @@ class Dispatch:
             return self._outcome("ignored", "no command")
         self.verb = type(command).__name__.lower()
         self._react(book, event)
-        role = forge.role(event.repo, event.by)
+        role = forge.role(event.subject.repo, event.by)
         # One answer for each command, but only one in all for each person without access: nobody makes the bot chatter.
         self.topic = f"reply-{event.comment}" if role.at_least(Role.WRITE) else f"reply-to-{event.by}"
         match command:
@@ -128,14 +133,14 @@ class Dispatch:
             return self._outcome("refused", f"{event.by} has {role} access, not write")
         return self._obey(book, event, command, role)
 
-    def _obey(self, book: DeliveryBook, event: e.Commented, command: c.Command, role: Role) -> Handled:
+    def _obey(self, book: DeliveryBook, event: e.Commented, command: c.Act, role: Role) -> Handled:
         later = self._overtaken_by()
         if later is not None:
             text = messages.overtaken(self.verb, later.command)
             return self._answer(book, event, text, f"/agent {later.command}, written later, was obeyed before it came")
         if isinstance(command, c.Fix | c.Plan):
             return self._start(book, event, command)
-        latest = self._latest(event.repo, event.number)
+        latest = self._latest(event.subject)
         if latest is None:
             return self._answer(book, event, messages.no_run(self.verb), "no run")
         cause = _cause(event)
@@ -149,8 +154,8 @@ class Dispatch:
                 return self._retry(book, event, run_book)
             case c.Approve(digest):
                 return self._approve(book, event, run_book, digest, role)
-            case _:
-                raise AssertionError(command)
+            case _:  # pragma: no cover - the type checker proves that nothing is left
+                assert_never(command)
 
     def _overtaken_by(self) -> Handled | None:
         """Return how a later command was handled that this one, which came after it, must not undo."""
@@ -160,18 +165,21 @@ class Dispatch:
                 return handled
         return None
 
-    def _latest(self, repo: Repo, number: int) -> Run | None:
-        rows = self.deps.ledger.runs(repo=str(repo), number=number, limit=MAX_RUNS_PER_ISSUE)
+    def _latest(self, subject: Subject) -> Run | None:
+        issue, change = (subject.number, None) if subject.kind == "issue" else (None, subject.number)
+        rows = self.deps.ledger.runs(repo=str(subject.repo), issue=issue, change=change, limit=MAX_RUNS_PER_ISSUE)
         live = [row for row in rows if row.state not in ENDED]
         latest = next(iter([*live, *rows]), None)
         return fold(self.deps.ledger.read(latest.run)) if latest is not None else None
 
     def _start(self, book: DeliveryBook, event: e.Commented, command: c.Fix | c.Plan) -> Handled:
-        if event.is_change:
+        subject = event.subject
+        if subject.kind == "change":
             return self._answer(book, event, "Give this command on an issue; this is a change.", "not an issue")
-        deps, forge, cause = self.deps, self.deps.forge(event.repo), _cause(event)
-        rows = deps.ledger.runs(repo=str(event.repo), number=event.number, limit=MAX_RUNS_PER_ISSUE + 1)
-        runs = [fold(deps.ledger.read(row.run)) for row in rows if row.issue == event.number]
+        repo, number = subject.repo, subject.number
+        deps, forge, cause = self.deps, self.deps.forge(repo), _cause(event)
+        rows = deps.ledger.runs(repo=str(repo), issue=number, limit=MAX_RUNS_PER_ISSUE + 1)
+        runs = [fold(deps.ledger.read(row.run)) for row in rows]
         if any(cause in run.causes for run in runs):
             return self._outcome("repeated", "this comment began a run before")
         live = next((run for run in runs if not run.terminal), None)
@@ -179,24 +187,24 @@ class Dispatch:
             return self._answer(book, event, messages.already(live), f"{live.id} is at work")
         if len(runs) >= MAX_RUNS_PER_ISSUE:
             return self._answer(book, event, "This issue has had 50 runs. Open a new one.", "too many runs")
-        issue = forge.issue(event.repo, event.number)
+        issue = forge.issue(repo, number)
         if issue.state != "open":
             return self._answer(book, event, "This issue is closed. Reopen it first.", "closed issue")
-        base = forge.default_branch(event.repo)
+        base = forge.default_branch(repo)
         intent = Intent(
             kind="fix",
-            repo=event.repo,
-            issue=event.number,
+            repo=repo,
+            issue=number,
             title=issue.title[:500],
             text=f"{issue.body}\n\n{command.text}"[:60_000],
             requester=event.by,
             base=base,
-            base_sha=forge.head(event.repo, base),
+            base_sha=forge.head(repo, base),
             mode="approval" if isinstance(command, c.Plan) else "review",
             cause=self.delivery.id,
             comment=event.comment,
         )
-        return self._begin(intent, run_id(event.repo, event.number, len(runs)), cause)
+        return self._begin(intent, run_id(repo, number, len(runs)), cause)
 
     def _begin(self, intent: Intent, run: str, cause: str) -> Handled:
         job = Job("advance", run)
@@ -241,7 +249,7 @@ class Dispatch:
         return self._outcome("moved", reason, run_book.run.id)
 
     def _why(self, book: DeliveryBook, event: e.Commented) -> Handled:
-        run = self._latest(event.repo, event.number)
+        run = self._latest(event.subject)
         if run is None:
             return self._answer(book, event, messages.no_run("tell"), "no run")
         self._say(book, event, why(run, self.deps.ledger.read(run.id)))
@@ -253,14 +261,14 @@ class Dispatch:
         return self._outcome("answered", reason)
 
     def _say(self, book: DeliveryBook, event: e.Commented, text: str) -> None:
-        forge, topic = self.deps.forge(event.repo), self.topic
-        effect = Effect(f"comment:{topic}", "comment", f"{event.repo}#{event.number}")
-        self._perform(book, effect, lambda: forge.ensure_comment(event.repo, event.number, topic, text))
+        forge, topic = self.deps.forge(event.subject.repo), self.topic
+        effect = Effect(f"comment:{topic}", "comment", str(event.subject))
+        self._perform(book, effect, lambda: forge.ensure_comment(event.subject, topic, text))
 
     def _react(self, book: DeliveryBook, event: e.Commented) -> None:
-        forge = self.deps.forge(event.repo)
-        effect = Effect(f"react:{event.comment}", "react", f"{event.repo}#{event.number}")
-        self._perform(book, effect, lambda: forge.react(event.repo, event.comment, "eyes"))
+        forge = self.deps.forge(event.subject.repo)
+        effect = Effect(f"react:{event.comment}", "react", str(event.subject))
+        self._perform(book, effect, lambda: forge.react(event.subject, event.comment, "eyes"))
 
     def _perform(self, book: DeliveryBook, effect: Effect, do: Callable[[], object]) -> None:
         """Say something; a refusal (a locked issue, a deleted comment) is recorded and stops nothing else."""
@@ -273,4 +281,4 @@ class Dispatch:
 
 
 def _cause(event: e.Commented) -> str:
-    return f"{event.repo}:comment:{event.comment}"
+    return f"{event.subject.repo}:comment:{event.comment}"

@@ -1,7 +1,7 @@
 """From an open change to a merged one: look, judge, show, merge, compare, close."""
 
 from bot.domain import facts as f
-from bot.domain.change import Change, Ref, Role
+from bot.domain.change import Change, Ref, Role, Subject
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, PolicyError, Stale, Unavailable
 from bot.domain.run import Run
 from bot.domain.steps import verdict_digest
@@ -135,9 +135,9 @@ def merge(deps: Broker, book: RunBook, performer: Performer) -> None:
     ref = Ref(run.intent.repo, run.published.number, fresh.sha)
     permit = permit_merge(ref, policy=fresh.policy, state=fresh.state, judged_sha=fresh.sha)
     effect = Effect(_merge_key(fresh.sha), "merge", f"{run.intent.repo}#{ref.number}@{fresh.sha}")
-    message = "\n".join(["", *messages.trailers(run, fresh.approvers)])
-    title = f"{messages.change_title(run)} (#{ref.number})"
-    forge = deps.forge(run.intent.repo)
+    forge, mark = deps.forge(run.intent.repo), Subject(run.intent.repo, "change", ref.number).mark
+    message = "\n".join(["", *messages.trailers(run, forge.address(run.intent.requester), fresh.approvers)])
+    title = f"{messages.change_title(run)} ({mark})"
     try:
         merged = performer.perform(book, effect, lambda: forge.merge(ref, permit, title=title, message=message))
     except (Stale, Invalid, Denied) as error:

@@ -7,7 +7,7 @@ tasks and the evidence of the agent zone included.
 
 import re
 
-from bot.domain.change import GateReport
+from bot.domain.change import GateReport, Subject
 from bot.domain.commands import VERBS, Unknown
 from bot.domain.facts import Judged, TaskDone
 from bot.domain.run import Run
@@ -64,7 +64,8 @@ def headline(run: Run) -> str:
         case "closed":
             assert run.change_closed is not None
             what = "merged without the gate" if run.change_closed.merged else "closed"
-            return f"**Ended.** Change #{run.change_closed.number} was {what} on the forge. `/agent retry` begins anew."
+            mark = _mark(run, run.change_closed.number)
+            return f"**Ended.** Change {mark} was {what} on the forge. `/agent retry` begins anew."
         case "planned":
             assert run.planned is not None
             return f"**Plan ready.** Comment `/agent approve {run.planned.digest[:12]}` to carry it out."
@@ -76,6 +77,10 @@ def headline(run: Run) -> str:
             return "**Working on it** in the sandbox. Nothing for you to do yet."
         case _:
             return "**Planning.** Nothing for you to do yet."
+
+
+def _mark(run: Run, change: int) -> str:
+    return Subject(run.intent.repo, "change", change).mark
 
 
 def _advice(run: Run) -> str:
@@ -95,19 +100,19 @@ def _advice(run: Run) -> str:
 
 def _gate_headline(run: Run) -> str:
     assert run.published is not None
-    number = run.published.number
+    mark = _mark(run, run.published.number)
     if run.merge_refused is not None:
         reason = code(run.merge_refused.reason)
-        return f"**The forge did not merge #{number}:** {reason}. Mend it; `/agent retry` looks again."
+        return f"**The forge did not merge {mark}:** {reason}. Mend it; `/agent retry` looks again."
     if run.judged is None:
-        return f"**Change #{number} is open.** Waiting for its checks."
+        return f"**Change {mark} is open.** Waiting for its checks."
     if run.judged.state == "approved":
-        return f"**Permitted.** Merging #{number} at {run.judged.sha[:12]}."
+        return f"**Permitted.** Merging {mark} at {run.judged.sha[:12]}."
     word = "Blocked" if run.judged.state == "blocked" else "Waiting"
     first = next((row for row in run.judged.rules if row[1] == "fail"), None) or next(
         (row for row in run.judged.rules if row[1] == "pending"), ("", "", "the gate")
     )
-    return f"**{word}: change #{number}** — {code(first[0])}: {code(first[2])}."
+    return f"**{word}: change {mark}** — {code(first[0])}: {code(first[2])}."
 
 
 def checklist(run: Run) -> list[str]:
@@ -122,7 +127,8 @@ def checklist(run: Run) -> list[str]:
         rows.append(_tick(True, f"Fix found: tests {before} before, {after} after"))
     else:
         rows.append(_tick(False, "Fix found"))
-    rows.append(_tick(published is not None, f"Change #{published.number} opened" if published else "Change opened"))
+    opened = f"Change {_mark(run, published.number)} opened" if published is not None else "Change opened"
+    rows.append(_tick(published is not None, opened))
     current = judged is not None and judged.sha == run.head
     rows.append(_tick(current and judged is not None and judged.checks == "success", "Checks green"))
     approvers = ", ".join(code(who) for who in judged.approvers) if judged is not None and current else ""
@@ -190,8 +196,8 @@ def change_title(run: Run) -> str:
     return f"Fix: {plain(run.intent.title, MAX_TITLE).strip() or 'the reported problem'}"
 
 
-def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
-    """The body of the change: why, what, proof, risk and rollback."""
+def change_body(run: Run, files: list[str], added: int, removed: int, mail: str) -> str:
+    """The body of the change: why, what, proof, risk and rollback; `mail` is the requester's address."""
     solution = run.solution
     assert solution is not None
     assert run.planned is not None
@@ -206,6 +212,7 @@ def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
         "",
         f"**Proof:** tests {before} before and {after} after:",
         f"{command}, {seconds} s, in a sandbox with no network.",
+        *_still_failing(evidence),
         "",
         "**Risk and rollback:** nothing but these files changes; revert the merged commit to undo it.",
         "",
@@ -216,9 +223,17 @@ def change_body(run: Run, files: list[str], added: int, removed: int) -> str:
         "",
         "</details>",
         "",
-        *trailers(run),
+        *trailers(run, mail),
     ]
     return "\n".join(lines)
+
+
+def _still_failing(evidence: dict[str, str | int | float]) -> list[str]:
+    tests, count = evidence.get("still_failing"), evidence.get("still_failing_count")
+    if not tests or not isinstance(count, int):
+        return []
+    who, fail, end = ("1 other test", "fails", "it passes") if count == 1 else (f"{count} other tests", "fail", "they pass")
+    return [f"{who} failed before and still {fail}: {code(str(tests), 400)}; the gate waits until {end}."]
 
 
 def _proof(solution: TaskDone, key: str) -> str:
@@ -228,13 +243,12 @@ def _proof(solution: TaskDone, key: str) -> str:
     return str(value) if known else code(str(value))
 
 
-def trailers(run: Run, approved_by: tuple[str, ...] = ()) -> list[str]:
-    """The git trailers that bind a commit to its run, plan, approvers and requester."""
+def trailers(run: Run, mail: str, approved_by: tuple[str, ...] = ()) -> list[str]:
+    """The git trailers that bind a commit to its run, plan, approvers and requester, whose address `mail` is."""
     assert run.planned is not None
     rows = [f"Agent-Run: {run.id}", f"Agent-Plan: {run.planned.digest}"]
     rows += [f"Approved-By: {_login(who)}" for who in approved_by]
-    login = _login(run.intent.requester)
-    return [*rows, f"Co-authored-by: {login} <{login}@users.noreply.github.com>"]
+    return [*rows, f"Co-authored-by: {_login(run.intent.requester)} <{_address(mail)}>"]
 
 
 def _login(login: str) -> str:
@@ -242,9 +256,13 @@ def _login(login: str) -> str:
     return re.sub(r"[^\w.\[\]-]", "", login, flags=re.ASCII)[:100]
 
 
-def commit_message(run: Run) -> str:
-    """The message of the bot's commit."""
-    return "\n".join([change_title(run), "", f"For #{run.intent.issue}.", "", *trailers(run), ""])
+def _address(mail: str) -> str:
+    return re.sub(r"[^\w.@+\[\]-]", "", mail, flags=re.ASCII)[:200]
+
+
+def commit_message(run: Run, mail: str) -> str:
+    """The message of the bot's commit; `mail` is the requester's address."""
+    return "\n".join([change_title(run), "", f"For #{run.intent.issue}.", "", *trailers(run, mail), ""])
 
 
 def chat(run: Run) -> str:

@@ -15,7 +15,7 @@ from bot.policy.evaluate import protected
 MAX_BYTES = 1_000_000
 MAX_FILES = 50
 PLAIN_MODES = {"100644", "100755"}
-NEVER = ("/.github/workflows/", ".agent.yml", ".gitmodules", ".gitattributes")
+NEVER = ("/.github/workflows/", "/.gitlab-ci.yml", "/.gitlab/", ".agent.yml", ".gitmodules", ".gitattributes")
 """Protected whatever the policy says: they configure the forge, the bot and git."""
 
 MODE = re.compile(r"(?:new file|deleted file|old|new) mode (?P<mode>.*)")

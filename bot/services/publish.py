@@ -35,8 +35,8 @@ def publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> Non
 
 
 def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patch: bytes) -> CommitResult:
-    run = book.run
-    remote = deps.forge(run.intent.repo).remote(run.intent.repo, "write")
+    run, forge = book.run, deps.forge(book.run.intent.repo)
+    remote = forge.remote(run.intent.repo, "write")
 
     def push() -> str:
         made = deps.git.commit_patch(
@@ -44,8 +44,8 @@ def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patc
             base_sha=base_sha,
             patch=patch,
             branch=run.branch,
-            message=messages.commit_message(run),
-            author=deps.author,
+            message=messages.commit_message(run, forge.address(run.intent.requester)),
+            author=(deps.author[0], deps.author[1] or forge.address(forge.whoami())),
             date_epoch=run.planned_at,
         )
         return f"{made.sha} {made.tree}"
@@ -60,11 +60,14 @@ def _open(
 ) -> None:
     run: Run = book.run
     intent, branch, forge = run.intent, run.branch, deps.forge(run.intent.repo)
-    title, body = messages.change_title(run), messages.change_body(run, list(facts.files), facts.added, facts.removed)
+    mail, title = forge.address(intent.requester), messages.change_title(run)
+    body = messages.change_body(run, list(facts.files), facts.added, facts.removed, mail)
+    assert run.planned is not None
+    plan = run.planned.digest
 
     def open_it() -> int:
         return forge.ensure_change(
-            intent.repo, branch=branch, base=intent.base, title=title, body=body, permit=permit
+            intent.repo, branch=branch, base=intent.base, title=title, body=body, plan=plan, permit=permit
         ).number
 
     effect = Effect(f"change:{branch}", "open_change", f"{intent.repo}:{branch}")

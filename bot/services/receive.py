@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.domain.change import Subject
 from bot.domain.commands import parse
-from bot.domain.events import Commented, Delivery, ForgeEvent, Ignored, Pinged
+from bot.domain.events import Commented, Delivery, ForgeEvent, Ignored, IssueMoved, Pinged, Pushed
 from bot.ports import Job, Ledger, Place, Queue
 
 
@@ -21,15 +22,31 @@ def receive(ledger: Ledger, queue: Queue, delivery: Delivery, event: ForgeEvent)
 
     Deliveries of no interest are not stored: an organisation sends thousands of them, and they have no effect.
     """
-    if isinstance(event, Ignored):
-        return Receipt("uninteresting", event.reason)
-    if isinstance(event, Pinged):
-        return Receipt("uninteresting", "the hook works")
+    dull = _dull(event)
+    if dull:
+        return Receipt("uninteresting", dull)
     jobs = [Job("deliver", delivery.id, place=_place(ledger, event))]
     if not ledger.receive(delivery, jobs):
         return Receipt("known", "this delivery was received before")
     queue.send(jobs)
     return Receipt("accepted", f"delivery {delivery.id}")
+
+
+def _dull(event: ForgeEvent) -> str:
+    """Say why an event has no effect whatever stands in the ledger; empty when it may have one."""
+    match event:
+        case Ignored(reason):
+            return reason
+        case Pinged():
+            return "the hook works"
+        case Commented(text=text) if parse(text) is None:
+            return "a comment without a command"
+        case IssueMoved():
+            return "runs begin with a command"
+        case Pushed():
+            return "no run depends on a push: a change's own head is told by the change"
+        case _:
+            return ""
 
 
 def _place(ledger: Ledger, event: ForgeEvent) -> Place | None:
@@ -39,9 +56,8 @@ def _place(ledger: Ledger, event: ForgeEvent) -> Place | None:
     """
     if not isinstance(event, Commented) or parse(event.text) is None:
         return None
-    issue: int | None = event.number
-    if event.is_change:
-        rows = ledger.runs(repo=str(event.repo), number=event.number)
-        issue = next((row.issue for row in rows if row.change == event.number), None)
-    subject = f"change {event.number}" if issue is None else f"issue {issue}"
-    return Place(f"{event.repo} {subject}", event.comment)
+    subject = event.subject
+    if subject.kind == "change":
+        rows = ledger.runs(repo=str(subject.repo), change=subject.number, limit=1)
+        subject = next((Subject(subject.repo, "issue", row.issue) for row in rows), subject)
+    return Place(f"{subject.repo} {subject.kind} {subject.number}", event.comment)

@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from bot.domain.change import Subject
 from bot.domain.errors import ForgeError, Unavailable
 from bot.domain.facts import REFUSED, Reported
 from bot.domain.run import Run
@@ -24,10 +25,10 @@ def _comment(deps: Broker, book: RunBook, performer: Performer) -> None:
     digest = _digest(text)
     if _known(book, "comment") == digest:
         return
-    repo, issue = run.intent.repo, run.intent.issue
-    effect = Effect(run.report_key("comment"), "comment", f"{repo}#{issue}")
+    subject = Subject(run.intent.repo, "issue", run.intent.issue)
+    effect = Effect(run.report_key("comment"), "comment", str(subject))
     try:
-        ref = performer.perform(book, effect, lambda: deps.forge(repo).ensure_comment(repo, issue, run.id, text))
+        ref = performer.perform(book, effect, lambda: deps.forge(subject.repo).ensure_comment(subject, run.id, text))
     except Unavailable:
         raise
     except ForgeError:

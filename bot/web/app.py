@@ -7,8 +7,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from werkzeug.exceptions import HTTPException
 
 from bot.bootstrap import Receiver
-from bot.domain.errors import JourneymanError
-from bot.forges.github.webhook import BadBody, BadSignature, read
+from bot.domain.errors import BadBody, BadSignature, JourneymanError
+from bot.forges.registry import read
 from bot.services.receive import receive
 from bot.web.metrics import Metrics
 from bot.web.server import Refuse
@@ -21,10 +21,13 @@ def create_app(receiver: Receiver, log: Callable[..., None]) -> tuple[Flask, Ref
     app = Flask(__name__, static_folder=None)
     metrics = Metrics(receiver.store)
 
-    @app.post("/webhooks/github")
-    def github() -> tuple[Response, int]:
+    @app.post("/webhooks/<forge>")
+    def webhook(forge: str) -> tuple[Response, int]:
+        secrets = receiver.secrets.get(forge)
+        if secrets is None:
+            return _answer("no such forge", f"no webhook secret is set for a forge called {forge[:40]!r}", 404)
         try:
-            delivery, event = read(dict(request.headers.items()), request.get_data(), receiver.secrets)
+            delivery, event = read(forge, dict(request.headers.items()), request.get_data(), secrets)
         except BadSignature as error:
             return _answer("bad signature", str(error), 401)
         except BadBody as error:

@@ -34,6 +34,13 @@ def test_the_words_of_one_forge_stay_in_its_rooms() -> None:
     assert speaking == ["bot/domain/change.py"]  # whose docstring says what a change is
 
 
+def test_what_one_forge_calls_its_bots_and_addresses_is_known_to_its_adapter_alone() -> None:
+    rooms = ("bot/forges/", "bot/devforge/", "workers/demo/")
+    places = [path for path in SOURCES if not str(path.relative_to(ROOT)).startswith(rooms)]
+    knowing = [str(path.relative_to(ROOT)) for path in places if re.search(r"\[bot\]\"\)|noreply\.", path.read_text())]
+    assert not knowing
+
+
 def test_every_setting_is_documented() -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
     assert [name for name in Settings.model_fields if f"`{variable(name)}`" not in page] == []

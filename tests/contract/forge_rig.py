@@ -77,11 +77,14 @@ class Rig:
         self.push(branch, files or {f"{branch.replace('/', '-')}.txt": "new\n"})
         permit = permission_to_open()
         return self.forge.ensure_change(
-            REPO, branch=branch, base="main", title="Title", body="Body", permit=permit
+            REPO, branch=branch, base="main", title="Title", body="Body", plan=PLAN, permit=permit
         ).number
 
     def ref(self, number: int) -> Ref:
         return Ref(REPO, number, self.forge.change(REPO, number).head_sha)
+
+
+PLAN = "a plan"
 
 
 def _blob(text: str | None) -> dict[str, str | None]:
@@ -89,7 +92,7 @@ def _blob(text: str | None) -> dict[str, str | None]:
 
 
 def permission_to_open(repo: Repo = REPO) -> Permit:
-    return permit_open(repo, plan="a plan", approved=True, policy="a policy")
+    return permit_open(repo, plan=PLAN, approved=True, policy="a policy")
 
 
 def permission_to_merge(ref: Ref) -> Permit:

@@ -9,7 +9,7 @@ from bot.domain.change import Remote
 from bot.domain.errors import Denied, Stale, Unavailable
 from bot.ports import CommitResult
 from bot.ports import Git as GitPort
-from tests.contract.forge_rig import REPO, Rig, permission_to_merge, permission_to_open, running
+from tests.contract.forge_rig import PLAN, REPO, Rig, permission_to_merge, permission_to_open, running
 
 PATCH = b"diff --git a/a.txt b/a.txt\n--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-one\n+two\n"
 GIT: GitPort = Git()
@@ -86,7 +86,9 @@ def test_every_way_of_merging_lands_what_was_permitted(method: str) -> None:
     with running(merge_method=method) as rig:
         commit(rig)
         permit = permission_to_open()
-        change = rig.forge.ensure_change(REPO, branch="agent/one", base="main", title="T", body="B", permit=permit)
+        change = rig.forge.ensure_change(
+            REPO, branch="agent/one", base="main", title="T", body="B", plan=PLAN, permit=permit
+        )
         rig.dev.open_issue(REPO.name, "meanwhile", "", by="ann")
         ref = rig.ref(change.number)
         landed = rig.forge.merge(ref, permission_to_merge(ref), title="T", message="B")

@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from bot.domain.change import Check, GateReport, Ref, Repo, Role
+from bot.domain.change import Check, GateReport, Ref, Repo, Role, Subject
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
 from bot.forges.github.api import GitHubForge
 from bot.policy.gate import NotPermitted
 from bot.ports import Forge
-from tests.contract.forge_rig import FILES, REPO, Rig, permission_to_merge, permission_to_open, running
+from tests.contract.forge_rig import FILES, PLAN, REPO, Rig, permission_to_merge, permission_to_open, running
 
 ME = "journeyman[bot]"
 
@@ -174,7 +174,9 @@ def test_a_commit_without_checks_has_none(rig: Rig) -> None:
 # --- ensure_change --------------------------------------------------------------------------------------------------
 def ensure(rig: Rig, branch: str = "agent/one") -> int:
     permit = permission_to_open()
-    return rig.forge.ensure_change(REPO, branch=branch, base="main", title="T", body="B", permit=permit).number
+    return rig.forge.ensure_change(
+        REPO, branch=branch, base="main", title="T", body="B", plan=PLAN, permit=permit
+    ).number
 
 
 def test_a_change_is_opened_once(rig: Rig) -> None:
@@ -196,7 +198,9 @@ def test_the_permit_must_be_for_opening_here(rig: Rig) -> None:
     rig.seen.clear()
     for permit in (permission_to_merge(ref), permission_to_open(Repo("github", "octo/other"))):
         with pytest.raises(NotPermitted):
-            rig.forge.ensure_change(REPO, branch="agent/one", base="main", title="T", body="B", permit=permit)
+            rig.forge.ensure_change(
+                REPO, branch="agent/one", base="main", title="T", body="B", plan=PLAN, permit=permit
+            )
     assert rig.seen == []
 
 
@@ -234,11 +238,11 @@ def issue(rig: Rig) -> int:
 
 
 def test_a_comment_is_written_once_and_edited_when_it_differs(rig: Rig, issue: int) -> None:
-    first = rig.forge.ensure_comment(REPO, issue, "run:1", "working\n")
-    assert rig.forge.ensure_comment(REPO, issue, "run:1", "working\n") == first
+    first = rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "working\n")
+    assert rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "working\n") == first
     assert [call[0] for call in rig.writes()] == ["POST"]
-    assert rig.forge.ensure_comment(REPO, issue, "run:1", "done") == first
-    assert rig.forge.ensure_comment(REPO, issue, "run:2", "other") != first
+    assert rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "done") == first
+    assert rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:2", "other") != first
     assert comments(rig, issue) == [
         (ME, "<!-- journeyman:run:1 -->\ndone"),
         (ME, "<!-- journeyman:run:2 -->\nother"),
@@ -247,59 +251,59 @@ def test_a_comment_is_written_once_and_edited_when_it_differs(rig: Rig, issue: i
 
 def test_somebody_elses_marker_never_counts(rig: Rig, issue: int) -> None:
     forged = rig.dev.comment(REPO.name, issue, "<!-- journeyman:run:1 -->\nforged", by="ann")
-    mine = rig.forge.ensure_comment(REPO, issue, "run:1", "true")
+    mine = rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "true")
     assert mine != forged
     assert comments(rig, issue)[0] == ("ann", "<!-- journeyman:run:1 -->\nforged")
 
 
 def test_a_quoted_marker_in_the_bots_own_words_never_counts(rig: Rig, issue: int) -> None:
-    first = rig.forge.ensure_comment(REPO, issue, "run:1", "they wrote: <!-- journeyman:run:2 -->")
-    assert rig.forge.ensure_comment(REPO, issue, "run:2", "mine") != first
+    first = rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "they wrote: <!-- journeyman:run:2 -->")
+    assert rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:2", "mine") != first
 
 
 def test_a_comment_behind_many_others_is_found(rig: Rig, issue: int) -> None:
     for number in range(105):
         rig.dev.comment(REPO.name, issue, f"noise {number}", by="ann")
-    first = rig.forge.ensure_comment(REPO, issue, "run:1", "one")
-    assert rig.forge.ensure_comment(REPO, issue, "run:1", "two") == first
+    first = rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "one")
+    assert rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "two") == first
 
 
 def test_a_comment_that_was_written_behind_an_error_is_found(rig: Rig, issue: int) -> None:
     rig.dev.fail_next("POST", "/comments$", status=502, after_effect=True)
-    rig.forge.ensure_comment(REPO, issue, "run:1", "once")
+    rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "once")
     rig.dev.fail_next("PATCH", "/comments/", status=502, after_effect=True)
     with pytest.raises(Unavailable):
-        rig.forge.ensure_comment(REPO, issue, "run:1", "twice")
-    rig.forge.ensure_comment(REPO, issue, "run:1", "twice")
+        rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "twice")
+    rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "twice")
     assert comments(rig, issue) == [(ME, "<!-- journeyman:run:1 -->\ntwice")]
 
 
 def test_a_long_comment_is_cut_in_the_middle(rig: Rig, issue: int) -> None:
-    rig.forge.ensure_comment(REPO, issue, "run:1", "begin " + "x" * 70_000 + " end")
+    rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "begin " + "x" * 70_000 + " end")
     ((_, body),) = comments(rig, issue)
     assert len(body) <= 65_536
     assert body.startswith("<!-- journeyman:run:1 -->\nbegin")
     assert body.endswith(" end")
     assert "characters cut here" in body
     before = len(rig.writes())
-    rig.forge.ensure_comment(REPO, issue, "run:1", "begin " + "x" * 70_000 + " end")
+    rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "begin " + "x" * 70_000 + " end")
     assert len(rig.writes()) == before
 
 
 @pytest.mark.parametrize("topic", ["", "a b", "x-->", "a--b", "-a", "a\n", "<b>"])
 def test_a_topic_cannot_end_the_marker(rig: Rig, issue: int, topic: str) -> None:
     with pytest.raises(Invalid, match="topic"):
-        rig.forge.ensure_comment(REPO, issue, topic, "text")
+        rig.forge.ensure_comment(Subject(REPO, "issue", issue), topic, "text")
 
 
 def test_a_reaction_is_put_once(rig: Rig, issue: int) -> None:
     comment = rig.dev.comment(REPO.name, issue, "/agent fix", by="ann")
-    rig.forge.react(REPO, comment, "eyes")
-    rig.forge.react(REPO, comment, "eyes")
+    rig.forge.react(Subject(REPO, "issue", issue), comment, "eyes")
+    rig.forge.react(Subject(REPO, "issue", issue), comment, "eyes")
     found = rig.call("ann", "GET", f"/issues/comments/{comment}/reactions")
     assert [(one["user"]["login"], one["content"]) for one in found] == [(ME, "eyes")]
     with pytest.raises(NotFound):
-        rig.forge.react(REPO, 99_999, "eyes")
+        rig.forge.react(Subject(REPO, "issue", issue), 99_999, "eyes")
 
 
 # --- set_gate -------------------------------------------------------------------------------------------------------
@@ -446,7 +450,7 @@ def test_a_failure_is_told_in_our_words(rig: Rig, issue: int, status: int, expec
 def test_a_request_to_slow_down_says_for_how_long(rig: Rig, issue: int, status: int) -> None:
     rig.dev.fail_next("POST", "/comments$", status=status, retry_after=7)
     with pytest.raises(Unavailable) as caught:
-        rig.forge.ensure_comment(REPO, issue, "run:1", "text")
+        rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "text")
     assert caught.value.retry_after == 7
     # Nothing was asked after that answer: no request before retry-after.
     assert rig.seen[-1] == ("POST", f"/repos/octo/hello/issues/{issue}/comments")

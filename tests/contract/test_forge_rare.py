@@ -10,12 +10,12 @@ import pytest
 import responses
 from responses import matchers
 
-from bot.domain.change import GateReport, Ref, Repo, Role
+from bot.domain.change import GateReport, Ref, Repo, Role, Subject
 from bot.domain.errors import ConfigError, Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
 from bot.domain.events import Delivery, Pinged
 from bot.forges.github.api import GitHubForge
 from bot.forges.registry import event_of, forge_for
-from tests.contract.forge_rig import permission_to_merge, permission_to_open
+from tests.contract.forge_rig import PLAN, permission_to_merge, permission_to_open
 
 API = "https://github.example.invalid/api/v3"
 REPO = Repo("github", "octo/hello")
@@ -186,30 +186,33 @@ def test_a_change_that_github_cannot_list_in_full_is_not_judged(
 
 
 def act(number: int, event: str, login: str | None, name: str = "go", at: str = "00") -> dict[str, Any]:
-    actor = {"login": login} if login else None
+    kind = "Bot" if login == "ci" else "User"
+    actor = {"login": login, "type": kind} if login else None
     when = f"2026-01-01T00:00:{at}Z"
     return {"id": number, "event": event, "actor": actor, "created_at": when, "label": {"name": name}}
 
 
 @pytest.mark.parametrize(
-    ("events", "by"),
+    ("events", "by", "by_bot"),
     [
-        ([], ""),
-        ([act(1, "labeled", "ann", name="other")], ""),
-        ([act(1, "labeled", None)], ""),
-        ([act(1, "labeled", "ann")], "ann"),
-        ([act(1, "labeled", "ann"), act(2, "unlabeled", "mo")], ""),
-        ([act(3, "labeled", "mo"), act(1, "labeled", "ann"), act(2, "unlabeled", "ann")], "mo"),
-        ([act(1, "labeled", "late", at="09"), act(2, "labeled", "early", at="01")], "late"),
+        ([], "", None),
+        ([act(1, "labeled", "ann", name="other")], "", None),
+        ([act(1, "labeled", None)], "", None),
+        ([act(1, "labeled", "ann")], "ann", False),
+        ([act(1, "labeled", "ci")], "ci", True),
+        ([act(1, "labeled", "x[bot]")], "x[bot]", True),
+        ([act(1, "labeled", "ann"), act(2, "unlabeled", "mo")], "", None),
+        ([act(3, "labeled", "mo"), act(1, "labeled", "ann"), act(2, "unlabeled", "ann")], "mo", False),
+        ([act(1, "labeled", "late", at="09"), act(2, "labeled", "early", at="01")], "late", False),
     ],
 )
 def test_a_label_counts_for_whoever_set_it_last(
-    web: responses.RequestsMock, forge: GitHubForge, events: list[dict[str, Any]], by: str
+    web: responses.RequestsMock, forge: GitHubForge, events: list[dict[str, Any]], by: str, by_bot: bool | None
 ) -> None:
     web.get(f"{AT}/pulls/7", json=pull(labels=[{"name": "go"}]))
     lists(web, events=events, commits=[])
     (label,) = forge.change(REPO, 7).labels
-    assert (label.name, label.by) == ("go", by)
+    assert (label.name, label.by, label.by_bot) == ("go", by, by_bot)
 
 
 def test_people_whom_the_forge_cannot_name_are_told_as_nobody(web: responses.RequestsMock, forge: GitHubForge) -> None:
@@ -232,7 +235,8 @@ def test_a_fork_with_the_same_branch_is_not_ours(web: responses.RequestsMock, fo
     web.post(f"{AT}/pulls", json=pull())
     web.get(f"{AT}/pulls/7", json=pull())
     lists(web, events=[], commits=[])
-    change = forge.ensure_change(REPO, branch="topic", base="main", title="T", body="B", permit=permission_to_open())
+    permit = permission_to_open()
+    change = forge.ensure_change(REPO, branch="topic", base="main", title="T", body="B", plan=PLAN, permit=permit)
     assert change.number == 7
 
 
@@ -362,8 +366,8 @@ def test_writes_keep_their_distance_when_pacing_is_on(web: responses.RequestsMoc
     web.post(f"{AT}/issues/comments/1/reactions", json={"id": 1, "content": "eyes"})
     forge = GitHubForge("t", url=API, bot_login="bot")
     began = time.monotonic()
-    forge.react(REPO, 1, "eyes")
-    forge.react(REPO, 1, "eyes")
+    forge.react(Subject(REPO, "issue", 7), 1, "eyes")
+    forge.react(Subject(REPO, "issue", 7), 1, "eyes")
     forge.close()
     assert time.monotonic() - began >= 0.9
 
@@ -381,7 +385,7 @@ def test_threads_take_turns(web: responses.RequestsMock, forge: GitHubForge) -> 
         return 201, {}, '{"id": 1}'
 
     web.add_callback(responses.POST, f"{AT}/issues/comments/1/reactions", callback=answer)
-    threads = [threading.Thread(target=forge.react, args=(REPO, 1, "eyes")) for _ in range(8)]
+    threads = [threading.Thread(target=forge.react, args=(Subject(REPO, "issue", 7), 1, "eyes")) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -425,7 +429,7 @@ def test_a_login_counts_in_any_case(web: responses.RequestsMock, forge: GitHubFo
         {"id": 2, "body": body, "user": {"login": "BOT"}},
     ]
     web.get(f"{AT}/issues/7/comments", json=comments)
-    assert forge.ensure_comment(REPO, 7, "run:1", "same") == 2
+    assert forge.ensure_comment(Subject(REPO, "issue", 7), "run:1", "same") == 2
 
 
 def test_a_blob_that_is_not_base64_is_text_as_it_is(web: responses.RequestsMock, forge: GitHubForge) -> None:

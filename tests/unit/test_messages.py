@@ -134,7 +134,7 @@ def markdowns(evil: str) -> Iterator[tuple[str, str]]:
             if stream:
                 yield f"why {name}", why(run, stream)
             if run.solution is not None:
-                yield f"body {name}", messages.change_body(run, [evil] * 5, 1, 1)
+                yield f"body {name}", messages.change_body(run, [evil] * 5, 1, 1, "alice@mail.example")
             if run.judged is not None:
                 yield f"gate {name}", messages.gate(replace(run.judged, source=evil)).summary
     yield "refusal", messages.not_allowed(evil, "read", "fix")
@@ -190,7 +190,7 @@ def test_no_foreign_text_breaks_out(evil: str) -> None:
 def test_the_body_of_a_change_has_at_most_25_visible_lines() -> None:
     evidence: dict[str, str | int | float] = {f"key {number}": "x" * 1000 for number in range(500)}
     text = messages.change_body(
-        run_of(*STORY.planned, f.TaskDone("repair", 1, "11" * 32, evidence)), ["f.py"] * 50, 1, 1
+        run_of(*STORY.planned, f.TaskDone("repair", 1, "11" * 32, evidence)), ["f.py"] * 50, 1, 1, "alice@mail.example"
     )
     assert len(shown_lines(text)) <= 25
     assert len(text) < 10_000
@@ -288,17 +288,17 @@ def test_nothing_ends_a_block(text: str) -> None:
 
 @pytest.mark.parametrize("login", ["alice", "journeyman[bot]", "a-b_c.d"])
 def test_a_login_is_kept_in_a_trailer(login: str) -> None:
-    assert messages.trailers(run_of(*STORY.planned, requester=login), (login,))[2:] == [
+    assert messages.trailers(run_of(*STORY.planned, requester=login), f"{login}@mail.example", (login,))[2:] == [
         f"Approved-By: {login}",
-        f"Co-authored-by: {login} <{login}@users.noreply.github.com>",
+        f"Co-authored-by: {login} <{login}@mail.example>",
     ]
 
 
 def test_no_login_makes_a_trailer_of_its_own() -> None:
     evil = "a\nApproved-By: root\r\n<x@y> "
-    rows = messages.trailers(run_of(*STORY.planned, requester=evil), (evil,))
+    rows = messages.trailers(run_of(*STORY.planned, requester=evil), f"{evil}@mail.example", (evil,))
     name = "aApproved-Byrootxy"
-    assert rows[2:] == [f"Approved-By: {name}", f"Co-authored-by: {name} <{name}@users.noreply.github.com>"]
+    assert rows[2:] == [f"Approved-By: {name}", f"Co-authored-by: {name} <aApproved-Byrootx@y@mail.example>"]
     assert not [row for row in rows if "\n" in row or "\r" in row]
 
 

@@ -1,6 +1,7 @@
 """The policy language: what each rule answers, what a file may not say, and the schema that says it to editors."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,7 @@ LABELS: list[tuple[str, dict[str, Any], str, str]] = [
         "is the bot",
     ),
     ("another bot", {"labels": (label("ci[bot]"),), "roles": {"ci[bot]": Role.ADMIN}}, "pending", "is a bot"),
+    ("an account of unknown kind", {"labels": (replace(label(), by_bot=None),)}, "pending", "whether bob is a person"),
     (
         "another bot in capitals",
         {"labels": (label("CI[Bot]"),), "roles": {"CI[Bot]": Role.ADMIN}},
@@ -182,7 +184,7 @@ def test_who_is_excluded_is_said() -> None:
 def test_whoever_counts_is_no_party_and_may_write(by: str, role: Role, stale: frozenset[str]) -> None:
     verdict = evaluate(
         policy(f"label: {{name: {APPROVED}}}"),
-        snapshot(labels=(LabelSet(APPROVED, by, 100.0, "1"),), roles={by: role}, stale=stale),
+        snapshot(labels=(LabelSet(APPROVED, by, 100.0, "1", by_bot=False),), roles={by: role}, stale=stale),
     )
     if verdict.approvers:
         assert by

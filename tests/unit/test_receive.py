@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from bot.adapters.queue import NoQueue
 from bot.adapters.schema import jobs
+from bot.domain.change import Subject
 from bot.domain.envelope import Zone
-from bot.domain.events import ChangeMoved, Commented, Delivery, ForgeEvent, Ignored
+from bot.domain.events import ChangeMoved, Commented, Delivery, ForgeEvent, Ignored, IssueMoved, Pinged, Pushed
 from bot.domain.facts import Requested
 from bot.ports import RunRow
 from bot.services.receive import Receipt, receive
@@ -26,7 +27,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 
 def comment(number: int = 7, text: str = "/agent fix", *, is_change: bool = False) -> Commented:
-    return Commented(REPO, number, is_change, 11, "alice", False, text)
+    return Commented(Subject(REPO, "change" if is_change else "issue", number), 11, "alice", False, text)
 
 
 def received(rig: Rig, event: ForgeEvent) -> Receipt:
@@ -61,12 +62,24 @@ def test_a_command_on_another_change_is_of_no_issue(rig: Rig) -> None:
     assert place(rig) == ("github:octo/calc change 7", 11)
 
 
-@pytest.mark.parametrize(
-    "event", [comment(text="I would say /agent fix"), ChangeMoved(REPO, 8, "pushed", HEAD, "alice")]
-)
-def test_what_is_no_command_is_handled_in_any_order(rig: Rig, event: ForgeEvent) -> None:
-    received(rig, event)
+def test_what_is_no_command_is_handled_in_any_order(rig: Rig) -> None:
+    received(rig, ChangeMoved(REPO, 8, "pushed", HEAD, "alice"))
     assert place(rig) == (None, None)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        comment(text="I would say /agent fix"),
+        IssueMoved(REPO, 7, "opened", "alice"),
+        Pushed(REPO, "main", HEAD, "alice"),
+        Pinged(),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_has_no_effect_whatever_the_ledger_says_is_not_stored(rig: Rig, event: ForgeEvent) -> None:
+    assert received(rig, event).outcome == "uninteresting"
+    assert rig.jobs.counts()["waiting"] == 0
 
 
 def test_what_is_of_no_interest_makes_no_job(rig: Rig) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from typing import Literal, TypeVar
+from urllib.parse import urlsplit
 
 from github import Auth, Github
 from github.ContentFile import ContentFile
@@ -14,7 +15,7 @@ from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role
+from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role, Subject
 from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
 from bot.forges.github import gate, snapshots
 from bot.forges.github.errors import translated
@@ -82,6 +83,11 @@ class GitHubForge:
                 except Denied as error:
                     raise Denied(f"{error}; an installation token cannot ask who it is: set the bot's login") from error
             return self._login
+
+    def address(self, login: str) -> str:
+        """Return the address that GitHub gives to accounts that hide theirs; a server's own is under its own name."""
+        host = urlsplit(self._url).hostname or ""
+        return f"{login}@users.noreply.{'github.com' if host == 'api.github.com' else host}"
 
     # --- reads ------------------------------------------------------------------------------------------------------
     def issue(self, repo: Repo, number: int) -> Issue:
@@ -167,9 +173,11 @@ class GitHubForge:
         return Remote(url=url, username="x-access-token", secret=self._token)
 
     # --- writes -----------------------------------------------------------------------------------------------------
-    def ensure_change(self, repo: Repo, *, branch: str, base: str, title: str, body: str, permit: Permit) -> Change:
+    def ensure_change(
+        self, repo: Repo, *, branch: str, base: str, title: str, body: str, plan: str, permit: Permit
+    ) -> Change:
         """Open the change from `branch`, or find the one that is open."""
-        permit.demand("open_change", repo, permit.subject)
+        permit.demand("open_change", repo, plan)
 
         def find() -> int | None:
             found = self._open_pull(repo, branch)
@@ -183,11 +191,11 @@ class GitHubForge:
         with self._talking():
             return self.change(repo, _ensure(find, create))
 
-    def ensure_comment(self, repo: Repo, number: int, topic: str, body: str) -> int:
+    def ensure_comment(self, subject: Subject, topic: str, body: str) -> int:
         """Write or edit the bot's one comment on this topic; somebody else's copy of the marker never counts."""
         text = marked(topic, body)
         with self._talking():
-            issue = self._repository(repo).get_issue(number)
+            issue = self._repository(subject.repo).get_issue(subject.number)
 
             def find() -> IssueComment | None:
                 return next((one for one in _all(issue.get_comments()) if self._is_mine(one, topic)), None)
@@ -197,10 +205,10 @@ class GitHubForge:
                 comment.edit(text)
             return known(comment.id)
 
-    def react(self, repo: Repo, comment: int, reaction: str) -> None:
+    def react(self, subject: Subject, comment: int, reaction: str) -> None:
         """Put a reaction on a comment; GitHub keeps one of each kind per person."""
         with self._talking():
-            address = f"{self._repository(repo).url}/issues/comments/{comment}/reactions"
+            address = f"{self._repository(subject.repo).url}/issues/comments/{comment}/reactions"
             self._github.requester.requestJsonAndCheck("POST", address, input={"content": reaction})
 
     def set_gate(self, repo: Repo, sha: str, report: GateReport) -> None:

@@ -115,8 +115,9 @@ def label_sets(names: Sequence[str], events: Sequence[IssueEvent]) -> tuple[Labe
 
 def _label_set(name: str, event: IssueEvent | None) -> LabelSet:
     if event is None or event.event != "labeled":
-        return LabelSet(name, by="", at=0.0, event="")
-    return LabelSet(name, by=_login(event.actor), at=_epoch(event.created_at), event=str(event.id))
+        return LabelSet(name, by="", at=0.0, event="", by_bot=None)
+    by_bot = _is_bot(event.actor) if event.actor is not None else None
+    return LabelSet(name, _login(event.actor), _epoch(event.created_at), str(event.id), by_bot)
 
 
 def newest_runs(runs: Iterable[CheckRun]) -> tuple[Check, ...]:
@@ -183,6 +184,13 @@ def same_login(one: str, other: str) -> bool:
 def _login(user: NamedUser | Organization | None) -> str:
     """Return a login, empty for an account that is gone."""
     return (user.login or "") if user is not None else ""
+
+
+def _is_bot(user: NamedUser | Organization) -> bool | None:
+    """Tell whether an account is a program's; None when GitHub does not say what it is."""
+    if (user.login or "").lower().endswith("[bot]"):
+        return True
+    return user.type == "Bot" if user.type else None
 
 
 def _epoch(at: datetime | None) -> float:

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs
 import msgspec
 from msgspec import Meta, Struct
 
-from bot.domain.change import Repo
-from bot.domain.errors import JourneymanError
+from bot.domain.change import Repo, Subject
+from bot.domain.errors import BadBody, BadSignature
 from bot.domain.events import (
     ChangeMoved,
     ChecksMoved,
@@ -29,14 +29,6 @@ from bot.domain.events import (
     Pinged,
     Pushed,
 )
-
-
-class BadSignature(JourneymanError):
-    """The body is not signed with any of our secrets: answer 401 and store nothing."""
-
-
-class BadBody(JourneymanError):
-    """The body is signed but is not a JSON object: answer 400."""
 
 
 def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:
@@ -261,9 +253,7 @@ def _issue_comment(payload: bytes) -> ForgeEvent:
     if event.action != "created":
         return Ignored("only new comments are acted on")
     return Commented(
-        repo=event.repo,
-        number=event.issue.number,
-        is_change=event.issue.pull_request is not None,
+        subject=Subject(event.repo, "change" if event.issue.pull_request is not None else "issue", event.issue.number),
         comment=event.comment.id,
         by=event.by,
         by_bot=event.by_bot,
@@ -274,7 +264,7 @@ def _issue_comment(payload: bytes) -> ForgeEvent:
 def _issues(payload: bytes) -> ForgeEvent:
     event = _as(_IssueEvent, payload)
     if event.action in _LABELLING:
-        return _labels_changed(event, event.issue.number)
+        return _labels_changed(event, Subject(event.repo, "issue", event.issue.number))
     if event.action not in ("opened", "closed", "reopened"):
         return Ignored("this action on an issue is not acted on")
     return IssueMoved(event.repo, event.issue.number, event.action, event.by)
@@ -284,7 +274,7 @@ def _pull_request(payload: bytes) -> ForgeEvent:
     event = _as(_PullRequestEvent, payload)
     pull = event.pull_request
     if event.action in _LABELLING:
-        return _labels_changed(event, pull.number)
+        return _labels_changed(event, Subject(event.repo, "change", pull.number))
     action = _CHANGE_ACTIONS.get(event.action)
     if action is None:
         return Ignored("this action on a pull request is not acted on")
@@ -328,10 +318,10 @@ def _ping(payload: bytes) -> ForgeEvent:  # noqa: ARG001 - one signature for all
     return Pinged()
 
 
-def _labels_changed(event: _IssueEvent | _PullRequestEvent, number: int) -> ForgeEvent:
+def _labels_changed(event: _IssueEvent | _PullRequestEvent, subject: Subject) -> ForgeEvent:
     if event.label is None:
         return Ignored("malformed: labelling without a label")
-    return LabelsChanged(event.repo, number, event.label.name, event.action == "labeled", event.by)
+    return LabelsChanged(subject, event.label.name, event.action == "labeled", event.by)
 
 
 _LABELLING = ("labeled", "unlabeled")
