@@ -68,7 +68,7 @@ def _plot(repo: Path | None, issue: str, model: Literal["none", "openai", "anthr
     for note in taken.notes:
         typer.echo(f"note: {note}", err=True)
     title, _, _ = issue.strip().partition("\n")
-    return Plot(taken.name, taken.path, title[:200], issue, model, seconds)
+    return Plot(taken.name, taken, title[:200], issue, model, seconds)
 
 
 def _stay(story: Story, screen: Console) -> None:

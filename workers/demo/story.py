@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from bot.adapters.audit_files import verify_database
 from bot.domain.run import Run
 from workers.demo import example
+from workers.demo.source import Taken, copied
 from workers.demo.stage import APPROVER, LABEL, REQUESTER, Scene, Stage, StoryFailed
 from workers.models.script import parse
 from workers.models.scripted_server import ScriptedServer
@@ -22,7 +22,7 @@ class Plot:
     """What to play: the repository's source, the issue, and the model's wire (`none`: the repair engine alone)."""
 
     name: str
-    source: Path | dict[str, str]
+    source: Taken | dict[str, str]
     title: str
     body: str
     model: Wire = "none"
@@ -46,7 +46,7 @@ class Story:
             with self._phase("start"):
                 stage = Stage(self._model(), self.plot.seconds, lambda text: self.tell("start", text))
                 self.stage = self._stack.enter_context(stage)
-                self.scene = self.stage.scene(self.plot.name, self.plot.source)
+                self.scene = self._scene()
         except BaseException:
             self._stack.close()
             raise
@@ -54,6 +54,13 @@ class Story:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def _scene(self) -> Scene:
+        source = self.plot.source
+        if isinstance(source, dict):
+            return self.stage.scene(self.plot.name, source)
+        with copied(source) as repository:
+            return self.stage.scene(self.plot.name, repository)
 
     def _model(self) -> dict[str, str]:
         if self.plot.model == "none":
