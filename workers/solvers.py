@@ -18,7 +18,7 @@ from workers.agents.prompts import system_prompt, task_prompt
 from workers.agents.remember import RememberingTools
 from workers.agents.untrusted import mark_for
 from workers.engines.repair.engine import RepairEngine
-from workers.engines.repair.goals import NEXT
+from workers.engines.repair.goals import NEXT, some
 from workers.engines.repair.result import RepairResult
 from workers.engines.repair.source import is_test
 from workers.models.budget import Budget
@@ -32,6 +32,7 @@ TOKENS_PER_TASK = 1_000_000
 SELDOM = 2.0
 BEFORE_SHARE = 0.25
 PROOF_LEAST, PROOF_MOST = 0.15, 0.4
+MOST_NAMED = 10
 TEST_SETTINGS = frozenset({"pytest.ini", "tox.ini", ".coveragerc"})
 
 StillMine = Callable[[], None]
@@ -116,7 +117,13 @@ def _repair_evidence(result: RepairResult) -> dict[str, str | int | float]:
         "candidates": result.candidates,
         "seconds": round(result.seconds, 1),
         **({"left_out": f"hung before as well: {', '.join(left_out[:5])}"} if left_out else {}),
+        **_still_failing(result.still_failing),
     }
+
+
+def _still_failing(tests: Sequence[str]) -> dict[str, str | int | float]:
+    """Name what fails with the patch as it did without: the checks of the change stay red for it."""
+    return {"still_failing": some(tests, MOST_NAMED), "still_failing_count": len(tests)} if tests else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,4 +262,5 @@ def _agent_evidence(before: Suite, after: Suite, verdict: Verdict, seconds: floa
         "failing_after": len(after.red),
         "passing_after": len(after.passed),
         "seconds": round(seconds, 1),
+        **_still_failing(verdict.red),
     }

@@ -116,6 +116,8 @@ def test_a_hint_says_which_of_the_failing_tests_is_meant(sandbox: BubblewrapSand
     result = mend(sandbox, root, hint='`test_add` fails since Monday:\n  File "calc.py", line 2, in add')
     assert result.status == "fixed", result.reason
     assert result.failing == ("test_calc.py::test_add",)
+    assert result.still_failing == ("test_calc.py::test_fetch",)
+    assert result.reason.endswith("still does. Still failing: test_calc.py::test_fetch.")
 
 
 def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, write: Write) -> None:
@@ -145,6 +147,10 @@ def test_an_unrelated_failing_test_does_not_hide_a_fault(sandbox: BubblewrapSand
     ("code", "words"),
     [
         ("import numpyfoo\n\n\ndef f(x):\n    return x < 3\n", "No module named 'numpyfoo': install it"),
+        (
+            "import os\n\n\ndef f(x):\n    os._exit(0)\n",
+            "test_a.py::test_a ends its own process (os._exit, or a crash).",
+        ),
         (f"# {400_000 * 'x'}\ndef f(x):\n    return x < 3\n", "code_a.py cannot be edited: it has more than"),
     ],
 )
@@ -174,7 +180,7 @@ def test_a_source_in_another_encoding_keeps_its_bytes(sandbox: BubblewrapSandbox
     assert (root / "names.py").read_bytes() == before.replace(b"number - 1", b"number + 1")
     exact = command.document(result).get("patch_base64")
     assert (exact is None) == mark
-    assert mark or b64decode(exact) == result.patch_bytes
+    assert mark or b64decode(exact or "") == result.patch_bytes
 
 
 def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:
@@ -185,8 +191,14 @@ def test_nothing_failing(sandbox: BubblewrapSandbox, write: Write) -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        ({"test_a": "import nobody_has_this\n"}, "cannot be collected"),
-        ({"mine": "def f(:\n", "test_a": "from mine import f\n"}, "cannot be collected"),
+        (
+            {"test_a": "\nimport nobody_has_this\n"},
+            "test_a.py cannot be collected: test_a.py:2: ModuleNotFoundError: No",
+        ),
+        (
+            {"mine": "\ndef f(x)\n", "between": "import mine\n", "test_a": "import between\n"},
+            "test_a.py cannot be collected: mine.py:2: SyntaxError: expected ':'",
+        ),
         ({"test_a": "def test_a():\n    pass\n", "conftest": "import nobody_has_this\n"}, "could not be run"),
         ({"code": "x = 1\n"}, "no tests"),
     ],

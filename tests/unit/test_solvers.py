@@ -151,6 +151,7 @@ def test_a_part_is_called_a_part(bench: Bench) -> None:
     solved = bench.solve(edits(ADD))
     assert isinstance(solved, Solved), solved
     assert solved.evidence["test_after"] == "1 of 2 failing tests pass"
+    assert solved.evidence["still_failing"] == "test_calc.py::test_double"
     assert solved.evidence["command"] == "python -m pytest test_calc.py::test_add"
 
 
@@ -231,6 +232,16 @@ def test_the_repair_engine_looks_whether_it_is_still_wanted(sandbox: BubblewrapS
 
     with pytest.raises(LeaseLost):
         RepairSolver(sandbox).solve(tar(slow), intent(), task(), still_mine)
+
+
+def test_what_no_repair_was_asked_for_and_still_fails_is_part_of_the_evidence(sandbox: BubblewrapSandbox) -> None:
+    others = "".join(f"def test_{number}():\n    assert False\n\n\n" for number in range(12))
+    asked = intent(title="add is wrong", text="see test_add")
+    solved = RepairSolver(sandbox).solve(tar({**FILES, "test_other.py": others}), asked, task(), lambda: None)
+    assert isinstance(solved, Solved), solved
+    named = ", ".join(["test_calc.py::test_double", *(f"test_other.py::test_{number}" for number in range(9))])
+    assert solved.evidence["still_failing"] == f"{named} and 3 more"
+    assert solved.evidence["still_failing_count"] == 13
 
 
 def test_seldom_is_not_always() -> None:

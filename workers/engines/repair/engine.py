@@ -25,6 +25,7 @@ SURVEY_SHARE = 0.5
 SINGLE_SHARE = 0.85
 LINGER, LINGER_PAIRS = 0.2, 1.0
 MOST_VERIFIED = 3
+MOST_TOLD = 5
 NO_MODULE = re.compile(r"No module named '[^']{1,100}'")
 
 
@@ -116,7 +117,7 @@ class _Job:
         if tried.trouble:
             return replace(facts, status="broken", reason=f"The search could not run: {tried.trouble}")
         if not self.tried or _misses_module(survey, facts):
-            return replace(facts, status="broken", reason=self._obstacle(survey, facts))
+            return replace(facts, status="broken", reason=self._obstacle(patches, survey, facts))
         if tried.exhausted:
             where = f"{facts.file}:{facts.line} is the most suspicious line"
             return replace(facts, reason=f"None of {self.tried} edits makes the failing tests pass; {where}.")
@@ -201,9 +202,9 @@ class _Job:
     ) -> RepairResult | None:
         """Return the best plausible patch that a fresh sandbox confirms."""
         for place in sorted(tried.plausible, key=lambda one: -sum(part.merit for part in patches[one]))[:MOST_VERIFIED]:
-            after = apply_to(self.files, patches[place])
-            if self._holds(after, survey, facts):
-                return self._fixed(patches[place], after, facts)
+            fixed = self._fixed(patches[place], survey, facts)
+            if fixed is not None:
+                return fixed
         return None
 
     def _part(
@@ -216,14 +217,12 @@ class _Job:
 
         for place in sorted(tried.partial, key=worth, reverse=True)[:MOST_VERIFIED]:
             met = tuple(goal for goal in facts.failing if goal in tried.partial[place])
-            after, part = apply_to(self.files, patches[place]), replace(facts, failing=met)
-            if met and self._holds(after, survey, part):
-                left = [goal for goal in facts.failing if goal not in met and goal not in survey.hung]
-                fixed = self._fixed(patches[place], after, part)
-                return replace(fixed, reason=f"{fixed.reason} Still failing: {', '.join(left[:5])}.") if left else fixed
+            fixed = self._fixed(patches[place], survey, replace(facts, failing=met)) if met else None
+            if fixed is not None:
+                return fixed
         return None
 
-    def _obstacle(self, survey: suite.Survey, facts: RepairResult) -> str:
+    def _obstacle(self, patches: list[Patch], survey: suite.Survey, facts: RepairResult) -> str:
         """Say why nothing could be tried, or nothing could help."""
         missing = _misses_module(survey, facts)
         if missing:
@@ -232,9 +231,35 @@ class _Job:
             parse(facts.file, self.files.get(facts.file, b""))
         except Unreadable as error:
             return f"{facts.file} cannot be edited: {error}."
-        return f"There is no edit to try at {facts.file}:{facts.line}, or no time is left: give more seconds."
+        if patches:
+            return "Running the tests left no time to try an edit: give more seconds."
+        return f"There is no edit to try at {facts.file}:{facts.line}."
 
-    def _holds(self, after: dict[str, bytes], survey: suite.Survey, facts: RepairResult) -> bool:
+    def _fixed(self, patch: Patch, survey: suite.Survey, facts: RepairResult) -> RepairResult | None:
+        """Return the answer, when one more run of the whole suite with the patch confirms it."""
+        after = apply_to(self.files, patch)
+        again = self._run_again(after, survey, facts)
+        kept = all(again.outcomes.get(test) == "passed" for test in survey.passing)
+        if not kept or again.trouble or not all(goals.is_met(again, goal) for goal in facts.failing):
+            return None
+        still = [test for test in survey.failing if test not in facts.failing and not goals.is_met(again, test)]
+        told = [test for test in still if test not in survey.hung]
+        tests = f"{len(facts.failing)} failing test{'s pass' if len(facts.failing) > 1 else ' passes'}"
+        reason = f"{tests} with this change, and every test that passed before still does."
+        first = min(after)
+        return replace(
+            facts,
+            status="fixed",
+            patch="".join(unified(path, self.files[path], after[path]) for path in sorted(after)),
+            file=first,
+            line=first_line(self.files[first], after[first]),
+            tests_after="passed",
+            reason=f"{reason} Still failing: {goals.some(told, MOST_TOLD)}." if told else reason,
+            operator="+".join(one.operator for one in patch),
+            still_failing=tuple(still),
+        )
+
+    def _run_again(self, after: dict[str, bytes], survey: suite.Survey, facts: RepairResult) -> suite.Survey:
         """Run the whole suite once more, in a fresh sandbox, on a clean copy with the patch."""
         self._say("verify", note=", ".join(after))
         with self.sandbox.workspace() as workspace:
@@ -243,25 +268,9 @@ class _Job:
                 (workspace / path).write_bytes(text)
             bound = 30.0 + 2 * survey.usual_seconds
             left_out = [test for test in survey.deadly if test not in facts.failing]
-            again = suite.survey(
+            return suite.survey(
                 self.sandbox, workspace, left_out=left_out, seconds=bound, test_seconds=4 * TEST_SECONDS
             )
-        kept = all(again.outcomes.get(test) == "passed" for test in survey.passing)
-        return kept and not again.trouble and all(goals.is_met(again, goal) for goal in facts.failing)
-
-    def _fixed(self, patch: Patch, after: dict[str, bytes], facts: RepairResult) -> RepairResult:
-        first = min(after)
-        tests = f"{len(facts.failing)} failing test{'s pass' if len(facts.failing) > 1 else ' passes'}"
-        return replace(
-            facts,
-            status="fixed",
-            patch="".join(unified(path, self.files[path], after[path]) for path in sorted(after)),
-            file=first,
-            line=first_line(self.files[first], after[first]),
-            tests_after="passed",
-            reason=f"{tests} with this change, and every test that passed before still does.",
-            operator="+".join(one.operator for one in patch),
-        )
 
     # --- small things -------------------------------------------------------------------------------------------------
     def _elapsed(self) -> float:
@@ -273,7 +282,11 @@ class _Job:
 
 
 def _named(result: RepairResult, survey: suite.Survey) -> RepairResult:
-    """Name what hangs in an answer: as its reason when the failing tests do, else as what was left out."""
+    """Name what ends its process, or hangs: as the reason when the failing tests do, else as what was left out."""
+    killed = [test for test in result.failing if test in survey.killed]
+    if result.status != "fixed" and killed and len(killed) == len(result.failing):
+        who = f"{goals.some(killed, MOST_TOLD)} {'end their' if len(killed) > 1 else 'ends its'} own process"
+        result = replace(result, reason=f"{who} (os._exit, or a crash). {result.reason} {goals.RETURN}")
     hung = survey.hung
     if not hung:
         return result

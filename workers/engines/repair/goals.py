@@ -14,6 +14,7 @@ from workers.engines.repair.text import shown
 
 MOST_TOLD = 3
 NEXT = "Make it end, or leave it out of the suite."
+RETURN = "Make it return, or leave it out of the suite."
 NOT_REPAIRABLE = ("SyntaxError", "IndentationError", "TabError", "ModuleNotFoundError")
 WAITED_FOR = (
     re.compile(r"DID NOT RAISE (?:any exception, expected `)?(?:any of )?\(?([\w., ]+)"),
@@ -74,7 +75,9 @@ def _nothing_to_edit(survey: Survey, goals: list[str]) -> Ended:
         reason = f"{told(hung)}, and no code that may be edited was seen at work there. {NEXT}"
         return Ended("hang", reason, failing=tuple(goals), hung=names(hung), tests_before="failed")
     text = survey.uncollected[goals[0]].strip().splitlines()
-    reason = f"{goals[0]} cannot be collected: {text[-1] if text else 'no reason given'}"
+    frames = survey.failures[goals[0]].frames
+    where = f"{frames[-1][0]}:{frames[-1][1]}: " if frames else ""
+    reason = f"{goals[0]} cannot be collected: {where}{text[-1] if text else 'no reason given'}"
     return Ended("broken", reason, failing=tuple(goals), tests_before="error", tests_after="error")
 
 
@@ -90,9 +93,13 @@ def _file_of(failure: Failure) -> str:
 
 def told(hung: Mapping[str, Failure]) -> str:
     """Say which tests and files hang, where they stood, and what their limit was: the first by name, others counted."""
-    first = [_told(failure) for failure in hung.values()][:MOST_TOLD]
-    rest = len(hung) - len(first)
-    return "; ".join([*first, *([f"and {rest} more"] if rest else [])])
+    return some([_told(failure) for failure in hung.values()], MOST_TOLD, "; ", "; and ")
+
+
+def some(texts: Sequence[str], most: int, between: str = ", ", last: str = " and ") -> str:
+    """Return the first `most` of these in one line, and how many more there are."""
+    rest = len(texts) - most
+    return between.join(texts[:most]) + (f"{last}{rest} more" if rest > 0 else "")
 
 
 def _told(failure: Failure) -> str:

@@ -26,7 +26,8 @@ class RepairResult:
 
     `file` and `line` are the first changed place (line in the old file), or the most suspicious one when there is no
     patch; "" and 0 when there is none. `reason` is a sentence or two for people. `hung` are tests that did not end in
-    time, and files that could not be imported in time, before any edit.
+    time, and files that could not be imported in time, before any edit. `still_failing` are tests (and files that
+    cannot be collected) that fail with the patch as they did without.
     """
 
     status: Status
@@ -41,6 +42,7 @@ class RepairResult:
     reason: str = ""
     operator: str = ""
     hung: tuple[str, ...] = ()
+    still_failing: tuple[str, ...] = ()
 
     @property
     def patch_bytes(self) -> bytes:

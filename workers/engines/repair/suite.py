@@ -79,9 +79,14 @@ class Survey:
         return {test: failure for test, failure in self.failures.items() if failure.hung}
 
     @property
+    def killed(self) -> list[str]:
+        """Return the tests that ended their process, and the files whose import did."""
+        return [test for test, failure in self.failures.items() if failure.type == KILLED and not failure.hung]
+
+    @property
     def deadly(self) -> list[str]:
         """Return what ends or stops its process, so that nothing can be run after it: what hangs, exits or crashes."""
-        return [test for test, failure in self.failures.items() if failure.hung or failure.type == KILLED]
+        return [*self.hung, *self.killed]
 
     @property
     def usual_seconds(self) -> float:

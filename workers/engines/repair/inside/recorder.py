@@ -103,8 +103,11 @@ class Recorder:
             clock.stop()
 
     def _collect_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str:
-        self.why["collect"] = self._reason(excinfo.value)
-        return f"{type(excinfo.value).__name__}: {excinfo.value}"[:2000]
+        error = excinfo.value
+        cause = error.__cause__ if isinstance(error, pytest.Collector.CollectError) else None
+        self.why["collect"] = self._reason(cause if isinstance(cause, SyntaxError) else error)
+        said = cause.msg if isinstance(cause, SyntaxError) else cause or error
+        return f"{type(cause or error).__name__}: {said}"[:2000]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -190,6 +193,8 @@ class Recorder:
             seen.add(id(link))
             frames.extend(self._frames(link.__traceback__))
             link = link.__cause__ or link.__context__
+        if isinstance(error, SyntaxError) and (path := self._relative(error.filename or "")):
+            frames.append((path, error.lineno or 1, ""))
         return {
             "type": type(error).__name__,
             "message": str(error)[:400],
