@@ -90,6 +90,8 @@ def said() -> dict[str, str]:
     texts["change-body-many-files"] = messages.change_body(
         solved, [f"f{number}.py" for number in range(9)], 90, 12, MAIL
     )
+    partly = done(still_failing="test_net.py::test_get, test_net.py::test_put", still_failing_count=2)
+    texts["change-body-still-failing"] = messages.change_body(run_of(*STORY.planned, partly), ["calc.py"], 1, 1, MAIL)
     texts["commit-message"] = messages.commit_message(solved, MAIL)
     texts["trailers-approved"] = "\n".join(messages.trailers(solved, MAIL, ("bob", "carol")))
     for name, verdict in {"permitted": judged(), "waiting": WAITING, "blocked": BLOCKED}.items():

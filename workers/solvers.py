@@ -123,7 +123,8 @@ def _repair_evidence(result: RepairResult) -> dict[str, str | int | float]:
 
 def _still_failing(tests: Sequence[str]) -> dict[str, str | int | float]:
     """Name what fails with the patch as it did without: the checks of the change stay red for it."""
-    return {"still_failing": some(tests, MOST_NAMED), "still_failing_count": len(tests)} if tests else {}
+    names = [test[:200] for test in tests]
+    return {"still_failing": some(names, MOST_NAMED), "still_failing_count": len(tests)} if tests else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,8 +232,8 @@ def _still_failing(evidence: dict[str, str | int | float]) -> list[str]:
     tests, count = evidence.get("still_failing"), evidence.get("still_failing_count")
     if not tests or not isinstance(count, int):
         return []
-    who, fail, end = ("1 other test", "fails", "it passes") if count == 1 else (f"{count} other tests", "fail", "they pass")
-    return [f"{who} failed before and still {fail}: {code(str(tests), 400)}; the gate waits until {end}."]
+    who, still, end = ("test", "still fails", "it passes") if count == 1 else ("tests", "still fail", "they pass")
+    return [f"{count} other {who} failed before and {still}: {code(str(tests), 400)}; the gate waits until {end}."]
 
 
 def _proof(solution: TaskDone, key: str) -> str:

@@ -101,6 +101,7 @@ def lives(evil: str) -> Iterator[tuple[str, list[f.Fact]]]:
     head: list[f.Fact] = [STORY.stored, f.PlanDrafted(frozen.plan), frozen]
     lost = f.TaskFailed("repair", 1, evil, evil)
     proof: dict[str, str | int | float] = {"test_before": evil, "seconds": evil, "command": evil, evil: evil}
+    proof |= {"still_failing": f"a {evil}", "still_failing_count": 2}
     used: list[f.Fact] = [f.ToolRefused(evil, evil, evil), f.ModelUsed(evil, evil, evil, 1, 2)]
     solved: list[f.Fact] = [*head, lost, *used, f.TaskDone("agent", 1, "11" * 32, proof)]
     opened: list[f.Fact] = [*solved, f.Published(8, evil, evil, HEAD, "t", evil)]
