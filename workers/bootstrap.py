@@ -38,5 +38,6 @@ def agent(settings: Settings, queue: Queue) -> AgentZone:
         engines=settings.engines,
         seconds=settings.task_seconds,
     )
-    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.AGENT))
+    log, longest = log_of(settings, Zone.AGENT), 2 * settings.task_seconds + 900  # a task keeps to its own bound first
+    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log, longest)
     return AgentZone(executor, store, queue, runner)

@@ -20,6 +20,7 @@ from bot.services.publish import publish
 from bot.services.report import report
 
 MAX_TASKS = 20
+LONGEST_POLL_SECONDS = 900.0
 SOURCE_LAG_SECONDS = 120.0
 """How long the base commit, which the forge named, may be missing from its git."""
 
@@ -114,7 +115,15 @@ def _wait(deps: Broker, book: RunBook, run: Run) -> float | None:
         book.write(f.Woken("the clock"))
     else:
         land.glance(deps, book)
-    return now + deps.poll_seconds
+    return now + pause(now - run.looked_at, deps.poll_seconds)
+
+
+def pause(waited: float, poll_seconds: float) -> float:
+    """Return how long to wait with the next look at a change that brought no news for `waited` seconds.
+
+    A look costs some ten requests, so a change that nobody cares for is looked at ever more seldom; webhooks wake it.
+    """
+    return max(poll_seconds, min(waited / 4, LONGEST_POLL_SECONDS))
 
 
 def _store_source(deps: Broker, book: RunBook) -> None:

@@ -1,6 +1,7 @@
 """Work on one durable job: claim, keep the lease alive, do, finish; and the sweep that wakes what was forgotten."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,13 +25,18 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs jobs of one zone. `seconds` is the lease's length; a heartbeat renews it three times as often."""
+    """Runs jobs of one zone. `seconds` is the lease's length; a heartbeat renews it three times as often.
+
+    Work that takes longer than `longest` seconds counts as stuck (an answer that drips, a server that never ends): its
+    lease is renewed no more, so that somebody else takes the job over, and it can write nothing any more.
+    """
 
     jobs: Jobs
     queue: Queue
     time: Time
     seconds: float
     log: Callable[..., None]
+    longest: float = 900.0
 
     def run(
         self,
@@ -56,9 +62,10 @@ class Runner:
             # Nobody called `fail` for a worker that the job itself killed, so it would be taken over for ever.
             self._failed(lease, f"its worker vanished {DEAD_AFTER} times in a row", _Failure(0.0, 1), buried)
             return
+        renew = self._renewal(lease)
         try:
-            with _Heartbeat(self, lease):
-                done = work(lambda: self.jobs.renew(lease, seconds=self.seconds))
+            with _Heartbeat(self, lease, renew):
+                done = work(renew)
         except LeaseLost as error:
             self.log("lease lost", level="warning", job=name, key=key, error=str(error))
         except Conflict as error:
@@ -79,6 +86,17 @@ class Runner:
         else:
             following = self.jobs.finish(lease, again=done.again)
             self.queue.send([*done.jobs, *following])
+
+    def _renewal(self, lease: Lease) -> Callable[[], None]:
+        end = time.monotonic() + self.longest
+
+        def renew() -> None:
+            if time.monotonic() > end:
+                self.log("stuck", level="error", job=lease.name, key=lease.key, seconds=self.longest)
+                raise LeaseLost(f"{lease.name} {lease.key} took longer than {self.longest:.0f} s; it is begun again")
+            self.jobs.renew(lease, seconds=self.seconds)
+
+        return renew
 
     def _raced(self, lease: Lease, reason: str, buried: Callable[[str], Sequence[Job]]) -> None:
         """Look again at once: somebody else moved on. Races that never end are slowed down, and counted."""
@@ -131,8 +149,8 @@ def _job(lease: Lease) -> Job:
 class _Heartbeat:
     """Renews a lease in the background while the work goes on."""
 
-    def __init__(self, runner: Runner, lease: Lease) -> None:
-        self._runner, self._lease, self._end = runner, lease, threading.Event()
+    def __init__(self, runner: Runner, lease: Lease, renew: Callable[[], None]) -> None:
+        self._runner, self._lease, self._renew, self._end = runner, lease, renew, threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> None:
@@ -145,7 +163,7 @@ class _Heartbeat:
     def _beat(self) -> None:
         while not self._end.wait(self._runner.seconds / 3):
             try:
-                self._runner.jobs.renew(self._lease, seconds=self._runner.seconds)
+                self._renew()
             except LeaseLost:
                 return
             except JourneymanError as error:

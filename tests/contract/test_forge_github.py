@@ -452,7 +452,11 @@ def test_a_request_to_slow_down_says_for_how_long(rig: Rig, issue: int, status: 
     with pytest.raises(Unavailable) as caught:
         rig.forge.ensure_comment(Subject(REPO, "issue", issue), "run:1", "text")
     assert caught.value.retry_after == 7
-    # Nothing was asked after that answer: no request before retry-after.
+    # Nothing was asked after that answer, by whomever: no request before retry-after.
+    with pytest.raises(Unavailable, match="slow down") as caught:
+        rig.forge.issue(REPO, issue)
+    assert caught.value.retry_after is not None
+    assert 6 < caught.value.retry_after <= 7
     assert rig.seen[-1] == ("POST", f"/repos/octo/hello/issues/{issue}/comments")
 
 

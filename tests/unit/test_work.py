@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -391,6 +392,24 @@ def test_who_lost_the_lease_stops_and_writes_nothing(rig: Rig) -> None:
     assert (bench.row().state, bench.row().fence) == ("leased", 2)
     assert bench.log == ["lease lost"]
     assert (bench.buried, bench.queue.sent) == ([], [])
+
+
+def test_work_that_never_ends_is_given_to_somebody_else(rig: Rig) -> None:
+    bench, lost = Bench(rig, seconds=0.3), threading.Event()
+    bench.runner = replace(bench.runner, longest=0.0, log=lambda *_, **__: lost.set())
+
+    def stuck(renew: Renew) -> Done:
+        with pytest.raises(LeaseLost, match="took longer than 0 s"):
+            renew()
+        assert lost.wait(10)
+        rig.time.wall += 1
+        other = rig.jobs.claim("advance", "run-1", seconds=20)
+        assert other is not None
+        assert (other.fence, other.silent) == (2, 2)
+        return Done()
+
+    bench.run(stuck)
+    assert bench.row().state == "leased"
 
 
 def test_a_heartbeat_ends_when_the_lease_is_lost(rig: Rig) -> None:

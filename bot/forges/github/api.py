@@ -3,6 +3,7 @@
 import base64
 import re
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -30,6 +31,7 @@ _MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
 _MOST_FILES = 3000  # nor more files
 _MOST_ITEMS = 10_000  # comments, events, checks: a hundred pages
 _LOOKS = 3
+_LONGEST_REST = 3600.0  # the hourly limit is the longest one; a wrong clock shall not stop us for days
 _LOGIN = re.compile(r"[A-Za-z0-9_.-]+(\[bot\])?")
 
 
@@ -56,6 +58,7 @@ class GitHubForge:
         self._login = bot_login
         self._merge_method = merge_method
         self._lock = threading.RLock()
+        self._rests_until = 0.0
         self._github = Github(
             auth=Auth.Token(token),
             base_url=self._url,
@@ -251,8 +254,18 @@ class GitHubForge:
     # --- inside -----------------------------------------------------------------------------------------------------
     @contextmanager
     def _talking(self) -> Iterator[None]:
-        with self._lock, translated():
-            yield
+        """Talk, one thread at a time; while GitHub wants this credential to stay away nobody asks it for anything."""
+        with self._lock:
+            left = self._rests_until - time.monotonic()
+            if left > 0:
+                raise Unavailable("GitHub asked us to slow down, and the time is not up", retry_after=left)
+            try:
+                with translated():
+                    yield
+            except Unavailable as error:
+                if error.retry_after:
+                    self._rests_until = time.monotonic() + min(error.retry_after, _LONGEST_REST)
+                raise
 
     def _repository(self, repo: Repo) -> Repository:
         if repo.forge != "github":
