@@ -3,22 +3,24 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, CursorResult, Select, select
+from sqlalchemy import Connection, CursorResult, LargeBinary, Select, cast, select
 
 from bot.adapters.database import Database
 from bot.adapters.keys import KeyRing
 from bot.adapters.ledger_rows import INBOX, body_changed, envelope_of, head_flaw, register_holds
-from bot.adapters.schema import envelopes, heads, inbox, register
+from bot.adapters.schema import artifacts, envelopes, heads, inbox, register, runs
 from bot.domain.errors import LedgerError, Tampered
 from bot.ports import Time
 from bot.services import audit, chain, export
 
 LONGEST_LINE = 64 * 1024 * 1024
 BATCH = 500
+PROJECTED = ("repo", "issue", "change", "head", "state", "version")
 
 
 def export_ledger(database: Database, keys: export.Signer, time: Time, path: Path) -> audit.Report:
@@ -57,8 +59,9 @@ def _write(database: Database, keys: export.Signer, time: Time, file: IO[bytes])
 
 
 def verify_database(database: Database, verify: chain.Verify, since: Path | None = None) -> audit.Report:
-    """Verify the database itself: every envelope, the signed heads, the register of streams and the stored bodies.
+    """Verify the database itself: every envelope, the signed heads, the register of streams, and what is stored beside.
 
+    That is the bodies of the deliveries, the artifacts, and the list of runs.
     `since` is an earlier export that the database must hold and go on from. Raises OSError where it cannot be read.
     """
     before = _anchor(since, verify)
@@ -70,6 +73,8 @@ def verify_database(database: Database, verify: chain.Verify, since: Path | None
                 _see_all(connection, auditor, running.update)
                 or _checkpoints(connection, auditor, verify)
                 or _bodies(connection, auditor)
+                or _artifacts(connection, auditor)
+                or _projection(connection, auditor)
             )
     except LedgerError as error:  # such as a malformed file
         problem = audit.Problem(auditor.count + 1, "", 0, str(error))
@@ -81,9 +86,9 @@ def _report(auditor: audit.Auditor, problem: audit.Problem | None, digest: str) 
     return audit.Report(auditor.count, len(auditor.heads), problem, "installation", digest, warnings)
 
 
-def _rows(connection: Connection, query: Select[Any]) -> CursorResult[Any]:
+def _rows(connection: Connection, query: Select[Any], batch: int = BATCH) -> CursorResult[Any]:
     """Return the rows in batches; close it, or PostgreSQL's cursor stays open."""
-    return connection.execute(query, execution_options={"yield_per": BATCH})
+    return connection.execute(query, execution_options={"yield_per": batch})
 
 
 def _ends(connection: Connection) -> audit.Ends:
@@ -140,6 +145,40 @@ def _bodies(connection: Connection, auditor: audit.Auditor) -> audit.Problem | N
                 return auditor.problem("", 0, f"the body of the stored delivery {row.id} was changed")
     for missing in left:
         return auditor.problem("", 0, f"the body of the delivery {missing} is missing")
+    return None
+
+
+def _artifacts(connection: Connection, auditor: audit.Auditor) -> audit.Problem | None:
+    """Compare the stored artifacts with their digests, and these with what the facts name."""
+    left = dict(auditor.artifacts)
+    query = select(artifacts.c.digest, cast(artifacts.c.data, LargeBinary).label("data")).order_by(artifacts.c.digest)
+    with _rows(connection, query, batch=1) as rows:  # each may have 64 MiB
+        for row in rows:
+            named = left.pop(row.digest, None)
+            if not isinstance(row.data, bytes) or body_changed(str(row.digest), row.data):
+                if named is not None:
+                    return replace(named, what=f"{named.what} was changed")
+                return auditor.problem("", 0, f"the stored artifact {row.digest} was changed")
+    missing = min(left.values(), key=lambda problem: problem.line, default=None)
+    return replace(missing, what=f"{missing.what} is missing") if missing is not None else None
+
+
+def _projection(connection: Connection, auditor: audit.Auditor) -> audit.Problem | None:
+    """Compare the list of runs with what their streams fold to."""
+    left = dict(auditor.rows)
+    with _rows(connection, select(runs).order_by(runs.c.run)) as rows:
+        for row in rows:
+            known = left.pop(row.run, None)
+            if known is None:
+                return auditor.problem("", 0, f"the list of runs has {row.run}, of which there is no fact")
+            for name in PROJECTED:
+                listed, told = getattr(row, name), getattr(known, name)
+                if listed != told:
+                    what = f"the list of runs has {name} {listed!r} for it, its facts say {told!r}"
+                    return audit.Problem(auditor.lines[known.run], known.run, known.version, what)
+    for missing in sorted(left):
+        what = "it is missing in the list of runs"
+        return audit.Problem(auditor.lines[missing], missing, left[missing].version, what)
     return None
 
 

@@ -66,9 +66,10 @@ def verify(
 ) -> None:
     """Verify an export, or the installation's own database.
 
-    Chain, signatures, rights, effects and deliveries are checked. Without --keys an export is checked with the public
-    keys that its seal declares. That shows that nobody without one of those keys has changed it, but not whose keys
-    they are. With --since, a ledger that was put back or cut by somebody who holds keys is found too.
+    Chain, signatures, rights, effects and deliveries are checked; of a database also the stored bodies, the artifacts
+    and the list of runs, which an export does not hold. Without --keys an export is checked with the public keys that
+    its seal declares. That shows that nobody without one of those keys has changed it, but not whose keys they are.
+    With --since, a ledger that was put back or cut by somebody who holds keys is found too.
 
     Example: journeyman audit verify ledger.jsonl --keys /srv/journeyman/keys
 

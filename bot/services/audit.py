@@ -1,4 +1,8 @@
-"""The audit: does a whole ledger tell one story that nobody has changed? Pure; the envelopes come in a stream."""
+"""The audit: does a whole ledger tell one story that nobody has changed? Pure; the envelopes come in a stream.
+
+What is stored beside the ledger (deliveries, artifacts, the list of runs) is held against what the envelopes say of it:
+the auditor gathers that on its way.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,6 +10,7 @@ from hashlib import sha256
 from typing import Literal
 
 from bot.domain.envelope import Envelope
+from bot.domain.errors import Tampered
 from bot.domain.facts import (
     ChangeClosed,
     EffectDone,
@@ -18,10 +23,15 @@ from bot.domain.facts import (
     Received,
     Requested,
     Retried,
+    SourceStored,
     Stopped,
+    TaskDone,
     decode,
 )
+from bot.domain.run import Run, extend, fold
+from bot.ports import RunRow
 from bot.services import chain
+from bot.services.books import row_of
 
 Trust = Literal["installation", "self-declared"]
 
@@ -72,6 +82,7 @@ class _Stream:
     name: str
     last: Envelope
     intended: dict[str, bool] = field(default_factory=dict)
+    folded: Run | None = None
     run: Literal["no", "open", "over"] = "no"
 
 
@@ -93,6 +104,10 @@ class Auditor:
         self._open_effects: list[str] = []
         self._open_runs: list[str] = []
         self.received: dict[str, str] = {}
+        self.artifacts: dict[str, Problem] = {}
+        """Digests that facts name, each with what is to be said where it was named first."""
+        self.rows: dict[str, RunRow] = {}
+        """What each run folds to; `updated` is not known."""
         self.heads: dict[str, chain.End] = {}
         self.lines: dict[str, int] = {}
         self.count = 0
@@ -183,6 +198,8 @@ class Auditor:
         self._open_effects += [f"{name} {key}" for key, done in self._now.intended.items() if not done]
         if self._now.run == "open":
             self._open_runs.append(name)
+        if self._now.folded is not None:
+            self.rows[name] = row_of(self._now.folded, self._now.last.version, 0.0)
 
     def _once(self, envelope: Envelope) -> str | None:
         name = sha256(envelope.id.encode()).digest()[:16]
@@ -197,7 +214,27 @@ class Auditor:
         except (KeyError, ValueError, TypeError) as error:
             return f"its body is no {envelope.kind}: {str(error).splitlines()[0]}"
         self._runs(fact)
-        return self._effects(fact) or self._deliveries(fact, envelope)
+        self._artifacts(fact, envelope)
+        return self._effects(fact) or self._deliveries(fact, envelope) or self._fold(fact, envelope)
+
+    def _artifacts(self, fact: Fact, envelope: Envelope) -> None:
+        match fact:
+            case SourceStored(digest=digest) | TaskDone(patch=digest):
+                what = f"the artifact {digest} that it names"
+                self.artifacts.setdefault(digest, self.problem(envelope.stream, envelope.version, what))
+            case _:
+                pass
+
+    def _fold(self, fact: Fact, envelope: Envelope) -> str | None:
+        now = self._stream()
+        try:
+            if isinstance(fact, Requested) and envelope.version == 1:
+                now.folded = fold([envelope])
+            elif now.folded is not None:
+                now.folded = extend(now.folded, [envelope])
+        except Tampered as error:
+            return str(error)
+        return None
 
     def _effects(self, fact: Fact) -> str | None:
         now = self._stream()

@@ -49,7 +49,8 @@ def fill(rig: Rig) -> None:
         intent = Intent("fix", Repo("github", "o/r"), number, "grüße", "x", "ann", "main", "0" * 40, "review", id_)
         row = row_of(Run(run, 1, intent), 1, rig.time.now())
         broker.append(run, [Requested(intent)], expect=0, cause=id_, row=row)
-        RunBook(agent, rig.time, run, "c").write(TaskStarted("t", 1), TaskDone("t", 1, "p", {"seconds": 1.5}))
+        patch = rig.artifacts.put(b"p" + run.encode())
+        RunBook(agent, rig.time, run, "c").write(TaskStarted("t", 1), TaskDone("t", 1, patch, {"seconds": 1.5}))
         effects: list[Fact] = [EffectIntended("push", "push", "b"), EffectDone("push", "ok"), Failed("x", "y")]
         RunBook(broker, rig.time, run, "c").write(*effects)
         broker.append(f"delivery:{id_}", [Handled(id_, "started", "asked", run)], expect=1, cause=id_)
@@ -412,6 +413,33 @@ def change_a_delivery(dice: random.Random, connection: sqlite3.Connection) -> No
     connection.execute(f"UPDATE inbox SET {change} WHERE id = 'd-{dice.randrange(3)}'")
 
 
+def change_an_artifact(dice: random.Random, connection: sqlite3.Connection) -> None:
+    digest = dice.choice(connection.execute("SELECT digest FROM artifacts").fetchall())[0]
+    change = dice.choice(
+        [
+            "UPDATE artifacts SET data = CAST(data || 'x' AS BLOB)",
+            "UPDATE artifacts SET data = 'text'",
+            "UPDATE artifacts SET digest = 'x'",
+            "DELETE FROM artifacts",
+        ]
+    )
+    connection.execute(f"{change} WHERE digest = ?", [digest])
+
+
+def falsify_the_list_of_runs(dice: random.Random, connection: sqlite3.Connection) -> None:
+    changes = [
+        "state = 'done'",
+        "head = 'x'",
+        "issue = issue + 1",
+        "change = 7",
+        "version = 2",
+        "repo = 'x'",
+        "run = 'x'",
+    ]
+    statement = dice.choice([*(f"UPDATE runs SET {change}" for change in changes), "DELETE FROM runs"])
+    connection.execute(f"{statement} WHERE run = 'run-{dice.randrange(3)}'")
+
+
 DamageDone = Callable[[random.Random, sqlite3.Connection], None]
 DAMAGES: list[DamageDone] = [
     edit_a_cell,
@@ -421,6 +449,8 @@ DAMAGES: list[DamageDone] = [
     swap_two_streams,
     add_an_envelope,
     change_a_delivery,
+    change_an_artifact,
+    falsify_the_list_of_runs,
 ]
 
 
@@ -456,6 +486,34 @@ def test_the_line_stream_and_version_of_a_changed_row_are_named(
     assert specimen.envelopes[problem.line - 1].version == 2
 
 
+@pytest.mark.parametrize(
+    ("statement", "version", "what"),
+    [
+        ("UPDATE artifacts SET data = 'x' WHERE digest = '{}'", 3, "the artifact {} that it names was changed"),
+        ("DELETE FROM artifacts", 3, "the artifact {} that it names is missing"),
+        ("INSERT INTO artifacts VALUES ('00', 'x')", 0, "the stored artifact 00 was changed"),
+        ("UPDATE runs SET state = 'done'", 6, "the list of runs has state 'done' for it, its facts say 'failed'"),
+        ("DELETE FROM runs WHERE run = 'run-0'", 6, "it is missing in the list of runs"),
+        ("UPDATE runs SET run = 'run-' WHERE run = 'run-1'", 0, "the list of runs has run-, of which there is no fact"),
+    ],
+)
+def test_what_is_stored_beside_the_ledger_is_held_against_it(statement: str, version: int, what: str, rig: Rig) -> None:
+    fill(rig)
+    digest = sha256(b"prun-0").hexdigest()
+    statement = statement.format(digest).replace("'x'", rig_bytes(rig))
+    rig.database.write(lambda connection: connection.exec_driver_sql(statement))
+    problem = verify_database(rig.database, rig.keys_of(Zone.BROKER).verify).problem
+    assert problem is not None
+    assert (problem.version, problem.what) == (version, what.format(digest))
+    assert problem.stream == ("run-0" if version else "")
+    assert problem.line == {3: 9, 6: 12, 0: 24}[version]
+
+
+def rig_bytes(rig: Rig) -> str:
+    """Return how this database writes a byte."""
+    return "x'78'" if rig.database.is_sqlite else "'\\x78'::bytea"
+
+
 def test_a_malformed_database_file_does_not_verify(specimen: Specimen, tmp_path: Path) -> None:
     copy = tmp_path / "x.db"
     content = bytearray(specimen.database.read_bytes())
@@ -469,7 +527,8 @@ def test_an_unfinished_ledger_verifies_with_notes(rig: Rig) -> None:
     body = b"{}"
     rig.ledger(Zone.RECEIVER).receive(Delivery("d-1", "github", "issues", sha256(body).hexdigest(), body), [])
     intent = Intent("fix", Repo("github", "o/r"), 1, "t", "x", "ann", "main", "0" * 40, "review", "d-1")
-    rig.ledger().append("run-1", [Requested(intent), EffectIntended("push", "push", "b")], expect=0, cause="d-1")
+    facts = [Requested(intent), EffectIntended("push", "push", "b")]
+    rig.ledger().append("run-1", facts, expect=0, cause="d-1", row=row_of(Run("run-1", 1, intent), 2, 0.0))
     report = verify_database(rig.database, rig.keys_of(Zone.BROKER).verify)
     assert report.ok
     assert report.warnings == (

@@ -42,7 +42,9 @@ from bot.adapters.ledger_sql import SqlLedger
 from bot.adapters.schema import heads
 from bot.domain.envelope import Zone
 from bot.domain.errors import Conflict
-from bot.domain.facts import Woken
+from bot.domain.change import Repo
+from bot.domain.facts import Requested, Woken
+from bot.domain.intent import Intent
 from bot.ports import Job, RunRow
 url, keys, writer, count = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 database = Database(url)
@@ -50,8 +52,9 @@ ledger = SqlLedger(database, FileKeys(Zone.BROKER, keys / "broker.key", load_pub
 for number in range(count):
     while True:
         version = database.read(lambda connection: connection.execute(select(heads.c.version)).scalar()) or 0
-        row = RunRow("run-1", "github:o/r", 1, None, f"{writer}/{number}", version + 2, 1.0)
-        facts = [Woken(f"{writer}/{number}"), Woken(f"{writer}/{number} too")]
+        row = RunRow("run-1", "github:o/r", 1, None, "planning", version + 2, 1.0)
+        intent = Intent("fix", Repo("github", "o/r"), 1, "t", "x", "ann", "main", "0" * 40, "review", "d-1")
+        facts = [Woken(f"{writer}/{number}") if version else Requested(intent), Woken(f"{writer}/{number} too")]
         try:
             ledger.append("run-1", facts, expect=version, cause="c", jobs=[Job("advance", "run-1")], row=row)
         except Conflict:
