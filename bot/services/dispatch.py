@@ -119,8 +119,10 @@ class Dispatch:
         self.verb = type(command).__name__.lower()
         self._react(book, event)
         role = forge.role(event.subject.repo, event.by)
-        # One answer for each command, but only one in all for each person without access: nobody makes the bot chatter.
-        self.topic = f"reply-{event.comment}" if role.at_least(Role.WRITE) else f"reply-to-{event.by}"
+        # One answer for each command, but for a person without access one of each kind: nobody makes the bot chatter.
+        kind = "refusal" if isinstance(command, c.Act) else self.verb
+        nobody = f"reply-to:{event.by.replace('--', '-.')}:{kind}"
+        self.topic = f"reply-{event.comment}" if role.at_least(Role.WRITE) else nobody
         match command:
             case c.Help():
                 return self._answer(book, event, messages.help_text(), "help")

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from bot.domain.change import Check, GateReport, Ref, Repo, Role, Subject
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
@@ -10,6 +11,7 @@ from bot.forges.github.api import GitHubForge
 from bot.policy.gate import NotPermitted
 from bot.ports import Forge
 from tests.contract.forge_rig import FILES, PLAN, REPO, Rig, permission_to_merge, permission_to_open, running
+from tests.openapi import needs_spec
 
 ME = "journeyman[bot]"
 
@@ -420,6 +422,15 @@ def test_an_issue_is_closed_once(rig: Rig, issue: int) -> None:
     assert len(rig.writes()) == 1
     with pytest.raises(NotFound):
         rig.forge.close_issue(REPO, 999)
+
+
+@needs_spec
+def test_what_github_does_not_describe_is_noticed(rig: Rig, issue: int) -> None:
+    """The rig holds every conversation of these tests against GitHub's description; without that it holds none."""
+    url = f"{rig.dev.api_url}/repos/{REPO.name}/issues/{issue}/comments"
+    requests.post(url, json={"body": 7}, headers={"Authorization": f"Bearer {rig.token}"}, timeout=10)
+    assert len(rig.violations) == 1
+    assert "body" in rig.violations.pop()
 
 
 # --- failures -------------------------------------------------------------------------------------------------------

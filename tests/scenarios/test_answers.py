@@ -147,7 +147,11 @@ def test_somebody_without_write_access_hears_who_may(town: Town) -> None:
     assert "write" in answer
     assert town.scene.reactions(comment) == ["eyes"]
     assert town.obeyed(issue, "/agent stop", STRANGER).outcome == "refused"
-    assert len(town.said(issue)) == 1, "one reply, however often somebody asks"
+    assert len(town.said(issue)) == 1, "one refusal, however often somebody asks"
+    assert town.obeyed(issue, "/agent help", STRANGER).outcome == "answered"
+    refusal, answer = town.said(issue)
+    assert "`sam` has read access" in refusal
+    assert "`/agent fix`" in answer
     assert not town.runs()
     assert not town.scene.changes()
     town.sound()
