@@ -18,6 +18,7 @@ from workers.engines.repair.diff import first_line, unified
 from workers.engines.repair.goals import covers, waited_for
 from workers.engines.repair.hints import read_hint
 from workers.engines.repair.inside.session import kept_options
+from workers.engines.repair.inside.tree import Tree
 from workers.engines.repair.mutate.unit import Clues, parse
 from workers.engines.repair.mutate.variant import Edit, similarity
 from workers.engines.repair.overfit import apply, liking
@@ -146,6 +147,39 @@ def test_copy_leaves_out_what_is_not_source(tmp_path: Path) -> None:
     assert copy_tree(source, target) == ["data.txt", "pkg/a.py"]
     assert editable(["data.txt", "pkg/a.py", "tests/b.py"]) == ["pkg/a.py"]
     assert not (target / "link.txt").exists()
+
+
+def test_copy_takes_big_files_last_and_those_that_fit(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "target"
+    for folder in (source, target):
+        folder.mkdir()
+    for name, size in {"a.bin": 30_000_000, "b.bin": 199_000_000, "c.bin": 21_000_000, "d.py": 6}.items():
+        hole(source / name, size)
+    assert copy_tree(source, target) == ["a.bin", "c.bin", "d.py"]
+
+
+def hole(path: Path, size: int) -> None:
+    """Make a file whose bytes take no room."""
+    with path.open("wb") as file:
+        file.truncate(size)
+
+
+@pytest.mark.parametrize(("files", "size", "whole"), [(4_001, 0, False), (5, 7_900_000, False), (1, 30_000_000, True)])
+def test_what_a_repair_writes_is_undone_however_large_the_tree(
+    tmp_path: Path, files: int, size: int, whole: bool
+) -> None:
+    for number in range(files):
+        hole(tmp_path / f"data{number}", size)
+    code = tmp_path / "late" / "code.py"
+    code.parent.mkdir()
+    code.write_bytes(b"one")
+    tree = Tree(tmp_path)
+    assert tree.whole is whole
+    for text in (b"two", b"three"):
+        assert tree.read("late/code.py") == b"one"
+        tree.write("late/code.py", text)
+        tree.put_back("late/code.py")
+        assert code.read_bytes() == b"one"
 
 
 @pytest.mark.parametrize(

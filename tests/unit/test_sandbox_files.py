@@ -163,11 +163,17 @@ def test_devices_pipes_and_hard_links_are_left_out(workspace: Path, kind: bytes)
     assert not (workspace / "odd").exists()
 
 
+def test_one_file_may_be_most_of_a_repository(workspace: Path) -> None:
+    assert intake.load_tree(tar(("big.bin", bytes(30 * 2**20)), ("a.py", b"")), workspace).files == 2
+    assert (workspace / "big.bin").stat().st_size == 30 * 2**20
+
+
 def test_too_much_and_broken_archives_are_refused(workspace: Path) -> None:
     with pytest.raises(PathRefused, match="more than 1 files"):
         intake.load_tree(tar(("a", b""), ("b", b"")), workspace, intake.Bounds(files=1))
-    with pytest.raises(PathRefused, match="has 11 bytes"):
-        intake.load_tree(tar(("a", b"x" * 11)), workspace, intake.Bounds(file_bytes=10))
+    for parts in ([("a", b"x" * 11)], [("b", b"x" * 6), ("a", b"x" * 5)]):
+        with pytest.raises(PathRefused, match="more than 10 bytes, with a"):
+            intake.load_tree(tar(*parts), workspace, intake.Bounds(total_bytes=10))
     with pytest.raises(PathRefused, match="the archive cannot be read"):
         intake.load_tree(b"not a tar at all", workspace)
 

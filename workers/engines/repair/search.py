@@ -65,6 +65,8 @@ def hunt(
                 heard(tried)
         elif message["kind"] == "exhausted":
             tried.exhausted = True
+        elif message["kind"] in ("trouble", "crash"):
+            tried.trouble = message["text"]
 
     request = {
         "mode": "hunt",

@@ -6,11 +6,15 @@ from pathlib import Path
 
 MOST_FILES = 4000
 MOST_BYTES = 32_000_000
+BIG_FILE = 8_000_000
 HIDDEN = {".git", ".hypothesis", ".pytest_cache", "__pycache__"}
 
 
 class Tree:
-    """A picture of the workspace, taken once, and the way back to it."""
+    """A picture of the workspace, taken once, and the way back to it: of all files that are not big, if they are few.
+
+    What is written here is kept in any case.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -24,8 +28,9 @@ class Tree:
             if len(self._stamps) >= MOST_FILES:
                 return False
             self._stamps[path] = _stamp(path)
-            total += self._stamps[path][1]
-            if total <= MOST_BYTES:
+            size = self._stamps[path][1]
+            total += size if size <= BIG_FILE else 0
+            if size <= BIG_FILE and total <= MOST_BYTES:
                 self._bytes[path] = Path(path).read_bytes()
         return total <= MOST_BYTES
 
@@ -44,6 +49,8 @@ class Tree:
     def write(self, path: str, data: bytes) -> None:
         """Put new content in place of a file; its time stamp is now, so that no compiled copy is taken for it."""
         full = self.root / path
+        if str(full) not in self._bytes:
+            self._stamps[str(full)], self._bytes[str(full)] = _stamp(str(full)), full.read_bytes()
         full.unlink(missing_ok=True)
         full.write_bytes(data)
 
@@ -55,13 +62,13 @@ class Tree:
         for path in now - self._stamps.keys():
             Path(path).unlink(missing_ok=True)
         for path, stamp in self._stamps.items():
-            if path not in now or _stamp(path) != stamp:
+            if path in self._bytes and (path not in now or _stamp(path) != stamp):
                 self._put_back(path, stamp)
 
     def put_back(self, path: str) -> None:
         """Bring back one file."""
         full = str(self.root / path)
-        if full in self._stamps:
+        if full in self._bytes:
             self._put_back(full, self._stamps[full])
 
     def _put_back(self, path: str, stamp: tuple[int, int]) -> None:
