@@ -1,17 +1,20 @@
 """The command `journeyman`: sub-commands are entry points (group `journeyman.commands`), loaded only when called.
 
 So the receiver's image needs no worker code, and `--help` is quick. Exit codes that all commands share: 0 done,
-1 failed, 2 wrong usage, 78 the settings cannot work (EX_CONFIG of sysexits.h); each command's help lists its own.
+1 failed, 2 wrong usage, 78 the settings cannot work (EX_CONFIG of sysexits.h); each command's help lists its own. With
+`--json` there is one document on standard output however it ends; where a command could not do what was asked, it is
+`{"status": "failed", "code": EXIT CODE, "error": ONE LINE}`.
 """
 
 import sys
 from importlib.metadata import entry_points, version
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from bot.cli.failing import document
 from bot.config import EX_CONFIG
 from bot.domain.errors import ConfigError, JourneymanError
 
@@ -94,13 +97,27 @@ def root(
     del show_version
 
 
+USAGE: Any = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+"""What a wrong usage is raised as: newer releases of typer have click's classes inside them."""
+
+
 def main() -> None:
     """Run the command line; errors that we raise on purpose become one line and an exit code."""
     try:
-        app(prog_name="journeyman")
+        ended = app(prog_name="journeyman", standalone_mode=False)
+    except USAGE as error:
+        error.show()
+        _end(error.format_message(), error.exit_code)
     except ConfigError as error:
         typer.echo(f"journeyman: {error}", err=True)
-        sys.exit(EX_CONFIG)
+        _end(str(error), EX_CONFIG)
     except JourneymanError as error:
         typer.echo(f"journeyman: {error}", err=True)
-        sys.exit(1)
+        _end(str(error), 1)
+    sys.exit(ended if isinstance(ended, int) else 0)
+
+
+def _end(message: str, code: int) -> NoReturn:
+    if "--json" in sys.argv:
+        typer.echo(document(message, code))
+    sys.exit(code)

@@ -1,7 +1,8 @@
 """`journeyman audit export FILE` and `journeyman audit verify [FILE]`.
 
 Exit codes: 0 all is right, 1 something is wrong (the first bad line is named), 2 the command cannot work so; errors in
-the settings are left to the command line's own border.
+the settings are left to the command line's own border. Where there is no report, `--json` prints {"status": "failed",
+"code": EXIT CODE, "error": ONE LINE}.
 """
 
 import json
@@ -13,6 +14,7 @@ import typer
 from bot.adapters.audit_files import export_ledger, verify_database, verify_file
 from bot.adapters.clock import SystemTime
 from bot.adapters.keys import KeyRing, load_public
+from bot.cli.failing import fail
 from bot.config import load
 from bot.domain.errors import ConfigError, LedgerError
 from bot.services.audit import Report
@@ -51,7 +53,7 @@ def export(
         try:
             report = export_ledger(database, sealing_keys(settings), SystemTime(), file)
         except LedgerError as error:
-            _refuse(str(error))
+            _refuse(str(error), as_json=as_json)
     _tell(report, f"exported to {file}", as_json=as_json)
 
 
@@ -78,13 +80,13 @@ def verify(
     try:
         trusted = KeyRing(load_public(keys)) if keys else None
     except ConfigError as error:
-        _refuse(str(error))
+        _refuse(str(error), as_json=as_json)
     try:
         report = _verify_own(trusted, since) if file is None else verify_file(file, trusted, since)
     except OSError as error:
-        _refuse(f"{error.filename or file} cannot be read: {error.strerror}")
+        _refuse(f"{error.filename or file} cannot be read: {error.strerror}", as_json=as_json)
     except LedgerError as error:
-        _refuse(str(error))
+        _refuse(str(error), as_json=as_json)
     _tell(report, "ok", as_json=as_json)
 
 
@@ -96,9 +98,8 @@ def _verify_own(trusted: KeyRing | None, since: Path | None) -> Report:
         return verify_database(database, (trusted or public_keys(settings)).verify, since)
 
 
-def _refuse(message: str) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
-    raise typer.Exit(2)
+def _refuse(message: str, *, as_json: bool) -> NoReturn:
+    fail(message, 2, as_json=as_json, before="error: ")
 
 
 def _tell(report: Report, success: str, *, as_json: bool) -> None:

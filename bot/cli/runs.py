@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from bot.adapters.ledger_reader import SqlReader
 from bot.bootstrap import looking, public_keys
+from bot.cli.failing import fail
 from bot.config import load
 from bot.domain.envelope import Envelope
 from bot.domain.run import fold
@@ -65,7 +66,8 @@ def show(
     settings = load()
     with looking(settings) as database:
         reader = SqlReader(database, public_keys(settings).verify)
-        run = _meant(run, reader.streams(f"run-{run.removeprefix('run-').rstrip('.…')}", limit=MOST + 1))
+        beginning = f"run-{run.removeprefix('run-').rstrip('.…')}"
+        run = _meant(run, reader.streams(beginning, limit=MOST + 1), as_json=as_json)
         envelopes = reader.read(run)
     folded = fold(envelopes)
     if as_json:
@@ -75,18 +77,14 @@ def show(
         typer.echo(why(folded, envelopes))
 
 
-def _meant(run: str, found: list[str]) -> str:
+def _meant(run: str, found: list[str], *, as_json: bool) -> str:
     """Return the one id among those that begin with what was given; an id in full is meant even if others go on."""
-    if run in found:
-        return run
-    if len(found) == 1:
-        return found[0]
-    if found:
+    if not found:
+        fail(f"There is no run {run}; `journeyman runs list` lists all.", 1, as_json=as_json)
+    if run not in found and len(found) > 1:
         some = ", ".join(found[:MOST]) + (", ..." if len(found) > MOST else "")
-        typer.echo(f"{run} is the beginning of several runs: {some}; give more of the one you mean.", err=True)
-    else:
-        typer.echo(f"There is no run {run}; `journeyman runs list` lists all.", err=True)
-    raise typer.Exit(1)
+        fail(f"{run} is the beginning of several runs: {some}; give more of the one you mean.", 1, as_json=as_json)
+    return run if run in found else found[0]
 
 
 def _row(envelope: Envelope) -> dict[str, object]:

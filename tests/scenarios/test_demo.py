@@ -144,7 +144,9 @@ def test_wrong_usage_says_what_to_do(tmp_path: Path) -> None:
     ):
         done = journeyman("demo", "--json", *arguments, room=tmp_path)
         assert done.returncode == 2, (arguments, done.stderr)
-        assert done.stdout == ""
+        told = json.loads(done.stdout)
+        assert (told["status"], told["code"]) == ("failed", 2)
+        assert advice in told["error"]
         assert advice in " ".join(done.stderr.replace("│", " ").split()), done.stderr
 
 
@@ -153,7 +155,9 @@ def test_a_story_without_a_good_end_says_why(tmp_path: Path) -> None:
     folder = repository(tmp_path / "mine", {**INI, "a.py": "X = 1\n", "test_a.py": "def test_a():\n    pass\n"})
     done = journeyman("demo", "--json", "--repo", str(folder), "--issue", "Something is wrong", room=tmp_path)
     assert done.returncode == 1
-    assert done.stdout == ""
+    told = json.loads(done.stdout)
+    assert (told["status"], told["code"]) == ("failed", 1)
+    assert "nothing_failing" in told["error"]
     assert "nothing_failing" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "tmp").iterdir()) == []

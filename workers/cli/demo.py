@@ -29,7 +29,8 @@ def demo(
     """Watch an issue become a merged, policy-gated change on a forge of your own machine. No key, no account.
 
     On a terminal it stays up with links until Ctrl-C. Exit 0 when the story came to its good end, 1 when not (the
-    reason is said), 2 for wrong usage.
+    reason is said), 2 for wrong usage. For 1 and 2 --json prints {"status": "failed", "code": EXIT CODE, "error": ONE
+    LINE}.
 
     Example: journeyman demo --repo ../shop --issue "Total is wrong for empty orders"
     """

@@ -6,10 +6,11 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from bot.cli.failing import fail
 from bot.config import sandbox_python
 from bot.domain.errors import SandboxUnavailable
 
@@ -43,9 +44,10 @@ def repair(path: Root, test: Nodes = None, seconds: Seconds = 120.0, as_json: As
 
     The code runs in a sandbox with JOURNEYMAN_SANDBOX_PYTHON, or with the interpreter that runs this.
 
-    Exit codes: 0 a patch was found, 2 PATH cannot be used, 3 no patch (standard error says why), 4 no sandbox.
+    Exit codes: 0 a patch was found, 2 PATH cannot be used, 3 no patch (standard error says why), 4 no sandbox. For 2
+    and 4 --json prints {"status": "failed", "code": EXIT CODE, "error": ONE LINE}.
     """
-    _check_path(path)
+    _check_path(path, as_json=as_json)
     from workers.engines.repair.engine import RepairEngine  # these two load libcst and the sandbox: not for --help
     from workers.sandbox.bubblewrap import BubblewrapSandbox
 
@@ -55,23 +57,23 @@ def repair(path: Root, test: Nodes = None, seconds: Seconds = 120.0, as_json: As
         with _shown() as show:
             result = RepairEngine(sandbox).repair(path, tests=test or (), seconds=seconds, on_progress=show)
     except SandboxUnavailable as error:
-        _fail(str(error), EXIT_NO_SANDBOX)
+        _fail(str(error), EXIT_NO_SANDBOX, as_json=as_json)
     except OSError as error:
-        _fail(f"{path} cannot be read: {error}", EXIT_USAGE)
+        _fail(f"{path} cannot be read: {error}", EXIT_USAGE, as_json=as_json)
     _tell(result, as_json)
     raise typer.Exit(0 if result.status == "fixed" else EXIT_NONE)
 
 
-def _check_path(path: Path) -> None:
+def _check_path(path: Path, *, as_json: bool) -> None:
+    advice = "give the directory that holds the code and its tests"
     if not path.exists():
-        _fail(f"there is no {path}: give the directory that holds the code and its tests", EXIT_USAGE)
+        _fail(f"there is no {path}: {advice}", EXIT_USAGE, as_json=as_json)
     if not path.is_dir():
-        _fail(f"{path} is not a directory: give the directory that holds the code and its tests", EXIT_USAGE)
+        _fail(f"{path} is not a directory: {advice}", EXIT_USAGE, as_json=as_json)
 
 
-def _fail(message: str, code: int) -> None:
-    typer.echo(f"journeyman repair: {message}", err=True)
-    raise typer.Exit(code)
+def _fail(message: str, code: int, *, as_json: bool) -> NoReturn:
+    fail(message, code, as_json=as_json, before="journeyman repair: ")
 
 
 def document(result: "RepairResult") -> dict[str, Any]:
