@@ -6,6 +6,7 @@ later lines is free text for the commands that take text.
 
 import difflib
 from dataclasses import dataclass
+from unicodedata import category
 
 VERBS = ("fix", "plan", "approve", "stop", "retry", "why", "help")
 PREFIX = "/agent"
@@ -70,15 +71,16 @@ def parse(comment: str) -> Command | None:
     """Read the command of a comment; None when it has none.
 
     Only the very first line counts, and it must begin with `/agent` followed by a space or the line's end, so a quote
-    (`>`), a code block, an indented line or a mention in running text is never a command.
+    (`>`), a code block, an indented line or a mention in running text is never a command. Case does not matter, nor do
+    characters that show nothing (Unicode's format characters) within the verb.
     """
     first, _, rest = comment.replace("\r\n", "\n").partition("\n")
     words = first.split()
-    if not first.startswith(PREFIX) or words[0] != PREFIX:
+    if first[:1] != PREFIX[0] or words[0].lower() != PREFIX:
         return None
-    if len(words) == 1:
+    word = "".join(char for char in "".join(words[1:2]).lower() if category(char) != "Cf")
+    if not word:
         return Help()
-    word = words[1].lower()
     line = first.split(None, 2)[2].strip() if len(words) > 2 else ""
     text = "\n".join(part for part in (line, rest.strip()) if part)
     match word:

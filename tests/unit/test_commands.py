@@ -14,6 +14,13 @@ TABLE: list[tuple[str, Command | None]] = [
     ("/agent fix\nonly the parser\nplease", Fix("only the parser\nplease")),
     ("/agent fix one\r\ntwo", Fix("one\ntwo")),
     ("/agent  FIX   now ", Fix("now")),
+    ("/AGENT HELP", Help()),
+    ("/Agent fix", Fix()),
+    ("/agent fi\u200bx", Fix()),
+    ("/agent \u2066stop\u2069", Stop()),
+    ("/agent fix\u200b now", Fix("now")),
+    ("/agent \u200b", Help()),
+    ("/agent fi\u200bxx", Unknown("fixx", "fix")),
     ("/agent\tfix", Fix()),
     ("/agent plan", Plan()),
     ("/agent plan small steps", Plan("small steps")),
@@ -43,7 +50,6 @@ TABLE: list[tuple[str, Command | None]] = [
     ("thanks!\n/agent stop", None),
     ("/agents fix", None),
     ("/agentfix", None),
-    ("/Agent fix", None),
     ("\ufeff/agent fix", None),
     ("@journeyman fix", None),
 ]
@@ -60,7 +66,7 @@ def test_every_verb_is_known() -> None:
 
 @given(st.text())
 def test_no_comment_crashes_the_parser(text: str) -> None:
-    assert parse(text) is None or text.startswith("/agent")
+    assert parse(text) is None or text.lower().startswith("/agent")
 
 
 @given(st.text())
