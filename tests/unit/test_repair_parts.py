@@ -296,6 +296,29 @@ def test_a_usual_mistake_is_among_the_edits(wrong: str, right: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "right", "odd"),
+    [
+        ("xs[-n - 1:]", "xs[-n:]", "xs[-n - 0:]"),
+        ("n + 2", "n", "n + 0"),
+        ("2 + n", "n", "0 + n"),
+        ("(-n + 1) ** 2", "(-n) ** 2", "(-n + 0) ** 2"),
+        ("m * (n - m + 1)", "m * (n - m)", "m * (n - m + 0)"),
+        ("m * (n + 1)", "m * n", "m * (n + 0)"),
+        ("m * 2 - n", "m - n", "m * 1 - n"),
+        ("n // 2", "n", "n // 1"),
+        ("1 - n", "0 - n", ""),
+        ("2 // n", "1 // n", ""),
+        ("n / 2", "n / 1", ""),
+    ],
+)
+def test_a_number_that_would_change_nothing_is_left_out(wrong: str, right: str, odd: str) -> None:
+    before, after, never = (f"def f(xs, n, m):\n    return {text}\n" for text in (wrong, right, odd))
+    made = {apply(before.encode(), one.edits).decode() for one in _all_edits(before.encode())}
+    assert after in made
+    assert never not in made
+
+
+@pytest.mark.parametrize(
     ("message", "expected"),
     [
         ("DID NOT RAISE ValueError", {"ValueError"}),

@@ -8,7 +8,7 @@ from workers.engines.repair.mutate.variant import Operator, Site, Variant, simil
 
 
 def numbers(site: Site) -> Iterator[Variant]:
-    """`1` -> `0`, `2`, `-1`; and other numbers of the same file."""
+    """`1` -> `0`, `2`, `-1`; and other numbers of the same file. `a - 1` -> `a` where that would be `a - 0`."""
     node = site.node
     if not isinstance(node, cst.Integer):
         return
@@ -21,13 +21,29 @@ def numbers(site: Site) -> Iterator[Variant]:
         near |= {int(number): 0.3 for number in turned if number != digits and int(number) not in near}
     for number, prior in near.items():
         if number != value:
-            yield site.put(str(number), "constant.number", prior)
+            yield _dropped(site, number, prior) or site.put(str(number), "constant.number", prior)
     others = {one.evaluated_value for one in site.unit.nodes if isinstance(one, cst.Integer)} - {value, *near}
     for number in sorted(others)[:12]:
         yield site.put(str(number), "constant.number", 0.2)
     for known in (7, 10, 12, 24, 30, 31, 60, 100, 365, 366, 1000, 3600, 86400):
         if known not in near and known not in others and known != value and value >= 6:
             yield site.put(str(known), "constant.number", 0.08)
+
+
+def _dropped(site: Site, number: int, prior: float) -> Variant | None:
+    """Leave out a number, with its operator, that would change nothing: a 0 added or taken away, a factor of 1."""
+    whole = site.parent
+    if not isinstance(whole, cst.BinaryOperation):
+        return None
+    sign = site.text(whole.operator).strip()
+    if (number, sign) not in ((0, "+"), (0, "-"), (1, "*"), (1, "//")):
+        return None
+    if whole.right is not site.node and sign in ("-", "//"):
+        return None
+    rest = whole.left if whole.right is site.node else whole.right
+    loose = isinstance(rest, cst.BinaryOperation | cst.UnaryOperation | cst.Await) and not rest.lpar
+    put = site.put if whole.lpar and loose else site.put_whole
+    return put(site.code(rest), "constant.number", prior, whole)
 
 
 def floats(site: Site) -> Iterator[Variant]:
