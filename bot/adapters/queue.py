@@ -31,7 +31,6 @@ def celery_app(url: str, name: str = "journeyman") -> Celery:
         worker_redirect_stdouts=False,
         worker_send_task_events=False,
         worker_enable_remote_control=False,
-        worker_soft_shutdown_timeout=10.0,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=3,

@@ -193,7 +193,6 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
             (("beat",), {**redis, key: "k"}, 78, key),
             (("up",), {**good, "JOURNEYMAN_LEASE_SECONDS": "soon"}, 78, "JOURNEYMAN_LEASE_SECONDS"),
             (("up", "--port", str(free_port())), {**good, DATA: "/proc/nope"}, 78, DATA),
-            (broker, {**redis, token: "t", DATA: "/proc/nope"}, 78, DATA),
             (("up", "--port", port), good, 1, port),
             (("web", "--port", port), {SECRET: "x"}, 1, port),
         ]
@@ -216,3 +215,36 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
             for process in started:
                 process.kill()
                 process.communicate(timeout=20)
+
+
+WORKER = """
+import sys, time
+from bot.adapters.queue import celery_app
+from bot.domain.envelope import Zone
+from workers.cli.worker import serve
+app = celery_app("memory://")
+@app.task(name="journeyman.execute")
+def execute(run, task):
+    print("begun", flush=True)
+    time.sleep(float(sys.argv[1]))
+    print("ended", flush=True)
+app.send_task("journeyman.execute", args=["run", "task"])
+serve(app, Zone.AGENT, 1, patience=float(sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize(("job", "patience", "ends"), [("0.5", "60", True), ("60", "0.5", False)])
+def test_a_worker_that_is_told_to_end_lets_jobs_end_but_not_for_ever(job: str, patience: str, ends: bool) -> None:
+    command = [sys.executable, "-c", WORKER, job, patience]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=50)
+        assert process.returncode == 0, err
+        assert ("ended" in out, "it is done again when its lease has run out" in err) == (ends, not ends)
+        assert "Traceback" not in err
+    finally:
+        process.kill()
+        process.communicate(timeout=20)

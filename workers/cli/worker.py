@@ -1,10 +1,15 @@
 """`journeyman worker`."""
 
+import os
+import sys
 import warnings
+from threading import Timer
 from typing import Annotated
 
 import typer
+from celery import Celery
 from celery.platforms import SecurityWarning
+from celery.signals import worker_shutting_down
 
 from bot.adapters.queue import CeleryQueue
 from bot.config import load
@@ -12,13 +17,15 @@ from bot.domain.envelope import Zone
 from workers.app import make_app
 
 THREADS = {"broker": 4, "agent": 2}
+PATIENCE = 10.0
+"""Seconds that jobs have to end in after SIGTERM: less than those who send it wait before they kill."""
 
 
 def worker(
     zone: Annotated[Zone, typer.Option(help="broker (forge keys, Slack) or agent (model keys, sandbox).")],
     concurrency: Annotated[int, typer.Option(min=0, max=64, help="Jobs at once; 0: the zone's default.")] = 0,
 ) -> None:
-    """Run the Celery worker of one zone until SIGTERM.
+    """Run the Celery worker of one zone until SIGTERM; what then does not end within 10 seconds is done again later.
 
     Refuses to start (exit 78) without a broker address or with a credential of another zone; the agent zone refuses
     (exit 1) where no sandbox can be had.
@@ -41,7 +48,25 @@ def worker(
             from workers.bootstrap import agent
 
             agent_tasks(app, agent(settings, queue))
-    threads = concurrency or THREADS[zone.value]
+    serve(app, zone, concurrency or THREADS[zone.value])
+
+
+def serve(app: Celery, zone: Zone, threads: int, patience: float = PATIENCE) -> None:
+    """Work until SIGTERM or SIGINT, and on for as long as jobs run, but no longer than `patience` seconds."""
+
+    def end(**_: object) -> None:
+        timer = Timer(patience, give_up)
+        timer.daemon = True
+        timer.start()
+
+    def give_up() -> None:
+        sys.stderr.write(f"a job did not end within {patience:g} s; it is done again when its lease has run out\n")
+        sys.stderr.flush()
+        os._exit(0)  # nothing else ends a thread that is at work
+
+    # Not Celery's soft shutdown (REMAP_SIGTERM=SIGQUIT): it is for a pool of processes. With threads it sleeps its time
+    # out even when the job ended at once, and a longer job makes it fail (NotImplementedError: kill_job) and hang.
+    worker_shutting_down.connect(end, weak=False)
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=WARNING"]
     name = f"--hostname={zone.value}@%h"
     # Celery warns root of what a pickled message could do; we accept JSON only.
