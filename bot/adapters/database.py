@@ -194,7 +194,11 @@ def _postgres_engine(url: URL, patience: float, readonly: bool) -> Engine:
 def _sqlite_engine(url: URL, busy: float, readonly: bool) -> Engine:
     path = Path(str(url.database))
     if readonly:
-        if not path.is_file():
+        try:
+            there = path.is_file()
+        except OSError as error:
+            raise ConfigError(f"{VARIABLES}: the database file {path} cannot be read: {error.strerror}") from error
+        if not there:
             raise NoDatabase(f"there is no database at {path}; {NO_DATABASE}")
         # Not mode=ro: the last one to look at a crashed installation's file has to be able to read its journal.
         engine = create_engine(url, connect_args={"timeout": busy}, hide_parameters=True)

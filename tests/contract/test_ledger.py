@@ -407,15 +407,15 @@ def test_a_file_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         Database(f"sqlite:///{tmp_path}/file/x.db")
 
 
-@pytest.mark.parametrize("there", ["a directory", "another file"])
+@pytest.mark.parametrize("there", ["a directory", "another file", "a name that cannot be"])
 @pytest.mark.parametrize("first_use", [upgrade, lambda url: _look(url)], ids=["starting", "looking"])
 def test_a_file_that_can_be_no_database_of_ours_is_a_setting_to_mend(
     there: str, first_use: Callable[[str], None], tmp_path: Path
 ) -> None:
-    place = tmp_path / "x.db"
+    place = tmp_path / ("x" * 300 if there == "a name that cannot be" else "x.db")
     if there == "a directory":
         place.mkdir()
-    else:
+    elif there == "another file":
         place.write_bytes(b"something else" * 100)
     with pytest.raises(ConfigError, match="JOURNEYMAN_DATABASE_URL"):
         first_use(f"sqlite:///{place}")
