@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from bot.domain.errors import SandboxUnavailable
+from workers.sandbox.bubblewrap import BubblewrapSandbox
+
 _strays: list[str] = []
 
 
@@ -54,3 +57,14 @@ def _stays_on_loopback() -> Iterator[None]:
     del _strays[:]
     yield
     assert not _strays, f"tests speak to this machine only: {', '.join(_strays)}"
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> BubblewrapSandbox:
+    """The real sandbox, which keeps nothing of a run; a test that needs it is skipped where there is none."""
+    made = BubblewrapSandbox()
+    try:
+        made.check()
+    except SandboxUnavailable as error:
+        pytest.skip(f"no sandbox here: {error}")
+    return made

@@ -96,16 +96,6 @@ def desk(rig: Rig) -> Desk:
     return Desk(rig)
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return made
-
-
 # --- failures of ours
 @pytest.mark.parametrize(
     ("error", "code", "reason"),

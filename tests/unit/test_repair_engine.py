@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import SandboxUnavailable
 from workers.cli import repair as command
 from workers.engines.repair.engine import RepairEngine
 from workers.engines.repair.result import Progress, RepairResult
@@ -43,16 +42,6 @@ def test_two_lines():
 def test_discount():
     assert total([(10, 10)], 10) == 90
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return made
 
 
 @pytest.fixture

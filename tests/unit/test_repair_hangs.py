@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import SandboxUnavailable
 from tests.builders import intent, task
 from tests.unit.test_solvers import tar
 from workers.engines.repair.engine import RepairEngine
@@ -45,16 +44,6 @@ def test_deaf():
     while True:
         pass
 """
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return made
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.errors import PatchRefused, SandboxUnavailable
+from bot.domain.errors import PatchRefused
 from bot.ports import Limits
 from workers.sandbox import intake
 from workers.sandbox.bubblewrap import BubblewrapSandbox
@@ -18,16 +18,6 @@ from workers.sandbox.rooms import make_room, remove_tree, sweep_rooms
 from workers.sandbox.workspace import PathRefused, make_link, parts_of, read_bytes, read_text, walk, write_text
 
 LIMITS = Limits(wall_seconds=30, memory_mb=512)
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(f"no sandbox here: {error}")
-    return made
 
 
 @pytest.fixture

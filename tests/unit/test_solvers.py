@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.errors import LeaseLost, SandboxUnavailable
+from bot.domain.errors import LeaseLost
 from bot.domain.facts import Fact, ModelUsed, ToolRefused
 from bot.ports import Answer, Ask, Finished, Limits
 from tests.builders import intent, task
@@ -92,16 +92,6 @@ class Bench:
         solved = self.solve(script, files)
         assert isinstance(solved, Unsolved), solved
         return solved.code
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(str(error))
-    return made
 
 
 @pytest.fixture

@@ -32,16 +32,6 @@ def test_sub():
 """
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> BubblewrapSandbox:
-    made = BubblewrapSandbox()
-    try:
-        made.check()
-    except SandboxUnavailable as error:
-        pytest.skip(f"no sandbox here: {error}")
-    return made
-
-
 @pytest.fixture
 def workspace(sandbox: BubblewrapSandbox) -> Iterator[Path]:
     with sandbox.workspace() as made:
