@@ -2,6 +2,7 @@
 """Whole repairs in the real sandbox: what is mended, what is refused, and what is never touched."""
 
 import hashlib
+import json
 import subprocess
 import sys
 from base64 import b64decode
@@ -261,7 +262,8 @@ def test_the_command_prints_only_the_diff(sandbox: BubblewrapSandbox, write: Wri
 def test_the_command_says_what_to_give(write: Write, tmp_path: Path, name: str, words: str) -> None:
     write(test_a="x = 1\n")
     done = run_command(str(tmp_path / name), "--json")
-    assert (done.returncode, done.stdout) == (command.EXIT_USAGE, "")
+    assert done.returncode == command.EXIT_USAGE
+    assert words in json.loads(done.stdout)["error"]
     assert words in done.stderr
 
 
