@@ -3,6 +3,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check
 ARGS ?=
+# Demonstrations and tests start hundreds of Python processes; without compiled files each compiles the house anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test slow check lint bench lock clean
 

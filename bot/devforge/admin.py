@@ -4,9 +4,9 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
-from bot.devforge.call import Problem, answer, bearer, world_of_app
+from bot.devforge.call import CONTROL, Problem, answer, bearer, world_of_app
 from bot.devforge.slack import shape
 
 room = Blueprint("admin", __name__)
@@ -23,7 +23,7 @@ class Control(Protocol):
 
 
 def _control() -> Control:
-    control: Control = current_app.extensions["devforge-control"]
+    control: Control = request.environ[CONTROL]
     if not hmac.compare_digest((bearer() or "").encode(), control.admin_token.encode()):
         raise Problem(401, "The admin token is needed.")
     return control

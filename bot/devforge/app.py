@@ -1,14 +1,17 @@
 """The Flask application: all rooms, and what is the same for every REST answer (faults, limits, ETags, headers)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+from wsgiref.types import StartResponse
 
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from bot.devforge import admin, forms, githttp, pages, slack
-from bot.devforge.call import Problem, answer, with_etag
+from bot.devforge.call import CONTROL, SENDER, WORLD, Problem, answer, with_etag
 from bot.devforge.faults import Fault
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
@@ -16,20 +19,32 @@ from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
 
 Observer = Callable[[Response], None]
+_OBSERVERS = "devforge.observers"
 _LARGEST = 300 * 1024 * 1024
 _LONGEST_HANG = 60.0
 
 
-def create_app(world: World, sender: Sender, control: admin.Control, observers: list[Observer]) -> Flask:
-    """Build the application that serves a world. Observers see every REST answer inside its request."""
+def create_app(
+    world: World, sender: Sender, control: admin.Control, observers: list[Observer]
+) -> Callable[[dict[str, Any], StartResponse], Iterable[bytes]]:
+    """Return the application that serves a world. Observers see every REST answer inside its request."""
+    app, own = _application(), {WORLD: world, SENDER: sender, CONTROL: control, _OBSERVERS: observers}
+
+    def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        environ.update(own)
+        return app(environ, start_response)
+
+    return serve
+
+
+@cache
+def _application() -> Flask:
+    """Build what all worlds of a process share: compiling the hundred routes takes longer than many a conversation."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.filters.update(clock=_clock, face=_face)
-    app.extensions["devforge"] = world
-    app.extensions["devforge-sender"] = sender
-    app.extensions["devforge-control"] = control
     api = Blueprint("api", __name__, url_prefix="/api/v3")
     for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
@@ -37,8 +52,8 @@ def create_app(world: World, sender: Sender, control: admin.Control, observers: 
         app.register_blueprint(room)
     app.register_error_handler(Problem, lambda problem: problem.response())
     app.register_error_handler(HTTPException, _http_error)
-    app.before_request(lambda: _before(world))
-    app.after_request(lambda response: _after(observers, response))
+    app.before_request(lambda: _before(request.environ[WORLD]))
+    app.after_request(lambda response: _after(request.environ[_OBSERVERS], response))
     return app
 
 

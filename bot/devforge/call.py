@@ -8,12 +8,15 @@ from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 
 from bot.devforge.acts.deed import Deed
 from bot.devforge.model import Repository, User
 from bot.devforge.world import World
 from bot.domain.change import Role
+
+WORLD, SENDER, CONTROL = "devforge.world", "devforge.sender", "devforge.control"
+"""Where the WSGI environment of a request holds what serves it."""
 
 DOCS = "https://docs.github.com/rest"
 T = TypeVar("T")
@@ -162,10 +165,10 @@ Handler = Callable[..., Response]
 
 
 def world_of_app() -> World:
-    """Return the world that the running Flask application serves."""
-    world = current_app.extensions["devforge"]
+    """Return the world that this request is for."""
+    world = request.environ[WORLD]
     if not isinstance(world, World):
-        raise TypeError("the application serves no devforge world")
+        raise TypeError("the request is for no devforge world")
     return world
 
 

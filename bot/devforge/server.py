@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Self
 
-from flask import Flask, Response
+from flask import Response
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from bot.devforge.app import create_app
@@ -65,7 +65,7 @@ class DevForge(Seeding):
         self._thread.start()
         return self
 
-    def _listen(self, app: Flask) -> BaseWSGIServer:
+    def _listen(self, app: Callable[..., Any]) -> BaseWSGIServer:
         # werkzeug ends the whole process when the port is taken; a socket of our own raises instead
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

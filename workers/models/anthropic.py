@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anthropic as sdk
 import httpx2
 
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, Turn
@@ -13,6 +12,9 @@ from workers.models.parsing import arguments, scrub
 from workers.models.sdk import SdkModel
 from workers.models.transcript import Stop, call_id, fit, position
 from workers.models.wire import CUT_OFF, bounded_client, count, fields, shown_schema
+
+if TYPE_CHECKING:
+    import anthropic
 
 BASE_URL = "https://api.anthropic.com"
 
@@ -30,7 +32,12 @@ _STOPS: dict[str, Stop] = {
 class AnthropicModel(SdkModel):
     """One model behind an Anthropic-compatible address."""
 
-    errors = sdk.AnthropicError
+    @property
+    def errors(self) -> type[Exception]:
+        """What the SDK raises."""
+        import anthropic  # takes seconds, and only a model that is asked needs it
+
+        return anthropic.AnthropicError
 
     def __init__(
         self,
@@ -53,10 +60,14 @@ class AnthropicModel(SdkModel):
             self._client.close()
 
     @cached_property
-    def _client(self) -> sdk.Anthropic:
+    def _client(self) -> "anthropic.Anthropic":
         # Made at the first question, so that naming a candidate costs nothing.
+        import anthropic
+
         http = self._http or bounded_client()
-        return sdk.Anthropic(api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http)
+        return anthropic.Anthropic(
+            api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http
+        )
 
     def _list(self, wait: httpx2.Timeout) -> httpx2.Response:
         return self._client.models.with_raw_response.list(timeout=wait).http_response

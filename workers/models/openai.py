@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from json import dumps
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import httpx2
-import openai as sdk
 
 from bot.ports import Answer, Ask, Opaque, Part, Text, ToolCall, ToolResult, Turn
 from workers.models.names import ToolNames
@@ -16,6 +15,9 @@ from workers.models.parsing import arguments, calls_in_text, scrub
 from workers.models.sdk import SdkModel
 from workers.models.transcript import Stop, call_id, fit, position
 from workers.models.wire import CUT_OFF, bounded_client, count, fields, shown_schema
+
+if TYPE_CHECKING:
+    import openai
 
 BASE_URL = "https://api.openai.com/v1"
 
@@ -48,7 +50,12 @@ ON_PREM = Quirks(max_tokens_field="max_tokens", force_tool=False, lenient=True)
 class OpenAIModel(SdkModel):
     """One model behind an OpenAI-compatible address; `quirks` are ON_PREM's for any address but OpenAI's own."""
 
-    errors = sdk.OpenAIError
+    @property
+    def errors(self) -> type[Exception]:
+        """What the SDK raises."""
+        import openai  # takes seconds, and only a model that is asked needs it
+
+        return openai.OpenAIError
 
     def __init__(
         self,
@@ -71,10 +78,12 @@ class OpenAIModel(SdkModel):
             self._client.close()
 
     @cached_property
-    def _client(self) -> sdk.OpenAI:
+    def _client(self) -> "openai.OpenAI":
         # Made at the first question, so that naming a candidate costs nothing.
+        import openai
+
         http = self._http or bounded_client()
-        return sdk.OpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http)
+        return openai.OpenAI(api_key=self._key or "none", base_url=self._base_url, max_retries=0, http_client=http)
 
     def _list(self, wait: httpx2.Timeout) -> httpx2.Response:
         return self._client.models.with_raw_response.list(timeout=wait).http_response

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx2
 
@@ -18,9 +18,6 @@ class SdkModel(ABC):
     With an empty `model` the first one that the server lists is used.
     """
 
-    errors: ClassVar[type[Exception]]
-    """The root of the SDK's errors; those with a `response` are HTTP statuses."""
-
     def __init__(self, vendor: str, model: str, api_key: str) -> None:
         self.vendor = vendor
         self.model = model
@@ -33,6 +30,11 @@ class SdkModel(ABC):
             self.model = first_listed(caller, self._said(caller, lambda: self._list(wait)))
         body, names = self._request(ask)
         return self._answer(ask, parse(caller, self._said(caller, lambda: self._send(body, wait))), names)
+
+    @property
+    @abstractmethod
+    def errors(self) -> type[Exception]:
+        """The root of the SDK's errors; those with a `response` are HTTP statuses."""
 
     @abstractmethod
     def close(self) -> None:

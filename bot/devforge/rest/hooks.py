@@ -1,8 +1,8 @@
 """Webhooks of a repository, what became of their deliveries, and sending one again."""
 
-from flask import Blueprint, Response, current_app
+from flask import Blueprint, Response, request
 
-from bot.devforge.call import Body, Problem, RepoCall, answer, invalid, not_found, on_repo, page
+from bot.devforge.call import SENDER, Body, Problem, RepoCall, answer, invalid, not_found, on_repo, page
 from bot.devforge.model import Delivery, Hook
 from bot.devforge.shapes import hooks as shapes
 from bot.devforge.shapes.people import simple_user
@@ -21,7 +21,7 @@ def _hook(call: RepoCall, hook_id: int) -> Hook:
 
 
 def _sender() -> Sender:
-    sender: Sender = current_app.extensions["devforge-sender"]
+    sender: Sender = request.environ[SENDER]
     return sender
 
 
