@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.errors import ConfigError
 from bot.domain.events import Delivery, ForgeEvent
-from bot.forges.github import webhook
+from bot.forges.github import webhook as github
+from bot.forges.gitlab import webhook as gitlab
 from bot.ports import Forge
 
 
@@ -26,15 +27,19 @@ def read(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[
     """Authenticate and read a delivery to the hook of a forge; raises BadSignature or BadBody."""
     match forge:
         case "github":
-            return webhook.read(headers, body, secrets)
+            return github.read(headers, body, secrets)
+        case "gitlab":
+            return gitlab.read(headers, body, secrets)
         case other:
-            raise ConfigError(f"there is no forge called {other!r}; the one we have is github")
+            raise ConfigError(f"there is no forge called {other!r}; those we have are github and gitlab")
 
 
 def event_of(delivery: Delivery) -> ForgeEvent:
     """Read a stored delivery of any forge once more."""
     match delivery.forge:
         case "github":
-            return webhook.event_of(delivery)
+            return github.event_of(delivery)
+        case "gitlab":
+            return gitlab.event_of(delivery)
         case other:
-            raise ConfigError(f"there is no forge called {other!r}; the one we have is github")
+            raise ConfigError(f"there is no forge called {other!r}; those we have are github and gitlab")
