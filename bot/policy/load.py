@@ -53,7 +53,7 @@ def parse_yaml(text: str, source: str) -> object:
         place = f":{mark.line + 1}:{mark.column + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or "not readable as YAML"
         raise PolicyError(f"{source}{place}: {problem}") from None
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:  # TypeError: a mapping within a mapping as a key
         raise PolicyError(f"{source}: not readable as YAML: {error}") from None
     return document
 

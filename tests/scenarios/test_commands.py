@@ -34,6 +34,7 @@ def test_a_plan_is_carried_out_only_when_its_digest_is_approved(town: Town) -> N
     town.sound()
 
 
+@pytest.mark.slow
 def test_a_plan_can_be_stopped(town: Town) -> None:
     issue = town.issue()
     town.say(issue, "/agent plan")
@@ -85,6 +86,7 @@ def test_stop_while_the_change_is_open_leaves_it_to_people(town: Town) -> None:
     assert "**Done.**" in town.said(run.intent.issue)[-1]
 
 
+@pytest.mark.slow
 def test_retry_after_a_failure_looks_at_the_repository_again(found: Found) -> None:
     town = found({**CALC, "calc.py": FIXED})
     issue = town.issue()
@@ -104,6 +106,7 @@ def test_retry_after_a_failure_looks_at_the_repository_again(found: Found) -> No
     assert town.file("calc.py") == FIXED
 
 
+@pytest.mark.slow
 def test_why_tells_the_story(town: Town) -> None:
     run = town.fixed()
     town.judged()

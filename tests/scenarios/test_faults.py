@@ -59,6 +59,7 @@ def test_reads_fail_are_cut_and_hang(town: Town) -> None:
     town.merged_once()
 
 
+@pytest.mark.slow
 def test_a_pause_that_the_forge_asks_for_is_kept(town: Town) -> None:
     asked: list[float] = []
     early: list[str] = []
@@ -113,6 +114,7 @@ def test_a_revoked_token_pauses_the_run_and_it_goes_on_with_a_valid_one(town: To
     assert "**Done.**" in town.status(merged)
 
 
+@pytest.mark.slow
 def test_a_report_that_the_forge_refused_is_made_good_and_a_late_git_is_waited_for(town: Town) -> None:
     """Without the permission to comment or to show the gate a run waits; git knows of a merge later than the API."""
     fail = town.stage.forge.fail_next
@@ -178,7 +180,9 @@ HANGS: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", HANGS)
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.slow if kind == "deaf" else ()) for kind in HANGS]
+)
 def test_a_repository_whose_tests_hang(kind: str, hasty: Stage) -> None:
     files, words = HANGS[kind]
     town = Town(hasty.scene(kind.replace(" ", "-"), files))

@@ -82,6 +82,7 @@ def drafted(town: Town, number: int, draft: bool) -> None:
         change.draft = draft
 
 
+@pytest.mark.slow
 def test_a_conflict_with_the_base(town: Town) -> None:
     number = opened(town)
     town.commit({"calc.py": FIXED.replace("a + b", "b + a")})
@@ -101,6 +102,7 @@ def status(town: Town, sha: str, state: str) -> None:
     town.scene.act(APPROVER, "POST", f"statuses/{sha}", state=state, context="lint")
 
 
+@pytest.mark.slow
 def test_red_checks_keep_it_shut_until_they_are_green(town: Town) -> None:
     number = opened(town)
     status(town, town.run.head, "failure")
@@ -137,6 +139,7 @@ def test_no_check_at_all_is_no_success(town: Town, no_ci: None) -> None:
     town.merged_once()
 
 
+@pytest.mark.slow
 def test_the_forges_own_rules_refuse_the_merge(town: Town) -> None:
     town.stage.forge.protect(town.repo, "main", required_contexts=["lint"])
     number = opened(town)
@@ -150,6 +153,7 @@ def test_the_forges_own_rules_refuse_the_merge(town: Town) -> None:
 
 
 # --- which policy ---------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 def test_solo_lets_the_requester_approve_what_the_bot_wrote(found: Found) -> None:
     town = found({**CALC, ".agent.yml": "# one person\npolicy: solo\n"})
     number = opened(town)

@@ -91,6 +91,7 @@ def test_what_was_not_obeyed_overtakes_nothing(town: Town) -> None:
     town.sound()
 
 
+@pytest.mark.slow
 def test_a_stop_on_the_change_is_not_undone_by_an_older_retry_on_the_issue(town: Town) -> None:
     run = town.fixed()
     assert run.published is not None

@@ -6,8 +6,6 @@ from time import time
 from typing import Any, get_args
 
 import pytest
-from anthropic.types import Model as AnthropicName
-from openai.types.shared import ChatModel
 
 from bot.domain.errors import ConfigError
 from bot.ports import Answer, Ask, Text, Turn
@@ -179,6 +177,9 @@ def test_keys_name_the_clouds() -> None:
 
 
 def test_the_default_names_are_known_to_the_sdks() -> None:
+    from anthropic.types import Model as AnthropicName  # seconds of imports, which other workers need not pay
+    from openai.types.shared import ChatModel
+
     assert OPENAI_DEFAULT in get_args(ChatModel)
     assert ANTHROPIC_DEFAULT in get_args(get_args(AnthropicName)[0])
 

@@ -9,9 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import anthropic
 import httpx2
-import openai
 import pytest
 
 from bot.domain.errors import ConfigError
@@ -89,6 +87,8 @@ def test_files(tmp_path: Path) -> None:
 
 
 def test_the_openai_stream_holds_what_the_plain_answer_holds() -> None:
+    import openai  # seconds, which other workers need not pay
+
     script = parse([{"say": "I look.", "calls": [READ, READ]}])
     with (
         ScriptedServer(script) as server,
@@ -111,6 +111,8 @@ def test_the_openai_stream_holds_what_the_plain_answer_holds() -> None:
 
 
 def test_the_anthropic_stream_holds_what_the_plain_answer_holds() -> None:
+    import anthropic  # seconds, which other workers need not pay
+
     script = parse([{"say": "I look.", "calls": [READ]}])
     with (
         ScriptedServer(script) as server,

@@ -7,7 +7,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -336,6 +336,7 @@ FRAGMENTS = [": ", "- ", "\n", "  ", "version: 1\n", "rules:\n", "name", "{", "}
 
 
 @settings(max_examples=200, deadline=None)
+@example("? : : ")
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join) | st.text(max_size=30))
 def test_no_text_crashes_the_reader(text: str) -> None:
     try:

@@ -85,6 +85,7 @@ def test_a_package_in_src_is_mended_and_only_read(sandbox: BubblewrapSandbox, wr
     }
 
 
+@pytest.mark.slow
 def test_two_faults_in_two_files_are_mended_together(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write(
         one="def double(x):\n    return x + 2\n",
@@ -110,6 +111,7 @@ def test_a_hint_says_which_of_the_failing_tests_is_meant(sandbox: BubblewrapSand
     assert result.reason.endswith("still does. Still failing: test_calc.py::test_fetch.")
 
 
+@pytest.mark.slow
 def test_an_endless_loop_is_a_fault_like_any_other(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write(
         count="def halvings(n):\n    found = 0\n    while n > 1:\n        n = n + 2\n        found += 1\n    return found\n",

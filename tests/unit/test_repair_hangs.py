@@ -87,6 +87,7 @@ HANGS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_kind_of_hang_is_named_with_its_place(sandbox: BubblewrapSandbox, write: Write) -> None:
     files = {f"test_{number}.py": text for number, (text, _) in enumerate(HANGS.values())}
     found = look(sandbox, write({**files, **CALC, "test_z.py": "def test_last():\n    pass\n"}))

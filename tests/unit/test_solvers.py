@@ -292,6 +292,7 @@ def test_all_phases_share_the_seconds_of_the_task(sandbox: BubblewrapSandbox) ->
     assert time.monotonic() - begun < 40.0
 
 
+@pytest.mark.slow
 def test_a_hanging_tool_leaves_time_for_the_proof(bench: Bench) -> None:
     begun = time.monotonic()
     solved = bench.solve([*edits(ADD)[:-1], *shell("sleep 600"), *edits(DOUBLE)], seconds=12.0)
