@@ -108,7 +108,7 @@ POINTS = {
 
 
 LESS = ("the status comment is written", "the chat message is posted", "the gate is shown", "the issue is closed")
-"""Points where a second time would only edit what is there, and one that tests/contract/test_report.py holds as well."""
+"""Where a second time would only edit what is there, and one point that tests/contract/test_report.py holds too."""
 
 
 @pytest.fixture
