@@ -237,6 +237,7 @@ def test_a_person_closes_the_change_and_a_retry_begins_anew(town: Town) -> None:
     town.sound()
 
 
+@pytest.mark.slow
 def test_a_person_merges_without_the_gate(town: Town) -> None:
     number = opened(town)
     town.scene.act(APPROVER, "PUT", f"pulls/{number}/merge", merge_method="squash")

@@ -144,6 +144,7 @@ def test_a_process_that_dies_is_seen_although_a_child_holds_its_pipe(sandbox: Bu
 
 
 @pytest.mark.parametrize("deaf", ["", "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\n"])
+@pytest.mark.slow
 def test_a_file_that_does_not_load_is_named_and_the_others_run(
     sandbox: BubblewrapSandbox, write: Write, deaf: str
 ) -> None:
@@ -198,6 +199,7 @@ def test_the_answer_names_what_hangs(
     assert [name for name in result.hung if words.startswith(name)]
 
 
+@pytest.mark.slow
 def test_what_the_repository_leaves_out_itself_is_not_run(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write({**CALC, "test_a.py": TEST_SLEEP, "test_b.py": SLEEP})
     (root / "pytest.ini").write_text("[pytest]\naddopts = --deselect test_a.py::test_sleep --ignore=test_b.py\n")
@@ -205,6 +207,7 @@ def test_what_the_repository_leaves_out_itself_is_not_run(sandbox: BubblewrapSan
     assert (result.status, result.hung) == ("fixed", ()), result.reason
 
 
+@pytest.mark.slow
 def test_slow_is_not_hanging(sandbox: BubblewrapSandbox, write: Write) -> None:
     slow = "import time\n\n\ndef test_slow():\n    time.sleep(1.2)\n"
     result = mend(sandbox, write({"test_a.py": slow}), seconds=20)
@@ -230,6 +233,7 @@ def test_a_hang_that_no_edit_ends_is_named(sandbox: BubblewrapSandbox, write: Wr
         ),
     ],
 )
+@pytest.mark.slow
 def test_an_unrelated_hang_is_left_out_and_said(
     sandbox: BubblewrapSandbox, write: Write, files: dict[str, str], tests: list[str], named: str
 ) -> None:
@@ -242,6 +246,7 @@ def test_an_unrelated_hang_is_left_out_and_said(
     assert len(result.hung) == 1
 
 
+@pytest.mark.slow
 def test_a_test_that_ends_its_process_stands_in_no_ones_way(sandbox: BubblewrapSandbox, write: Write) -> None:
     """It fails before and after, but what runs after it in one process would never be seen."""
     crash = "import os\nfrom calc import add\n\n\ndef test_crash():\n    add(0, 0)\n    os.abort()\n"
@@ -260,6 +265,7 @@ def test_code_that_hangs_while_it_is_loaded_is_mended(sandbox: BubblewrapSandbox
 
 
 # --- the answers of the solvers
+@pytest.mark.slow
 def test_the_solvers_say_the_same(sandbox: BubblewrapSandbox) -> None:
     tree = tar({"conftest.py": SLEEP, **CALC})
     wanted = "conftest.py did not load within "
@@ -272,6 +278,7 @@ def test_the_solvers_say_the_same(sandbox: BubblewrapSandbox) -> None:
     assert (solved.code, solved.reason[: len(wanted)]) == ("hang", wanted)
 
 
+@pytest.mark.slow
 def test_what_was_left_out_is_part_of_the_evidence(sandbox: BubblewrapSandbox) -> None:
     solved = RepairSolver(sandbox).solve(
         tar({**CALC, "test_slow.py": TEST_SLEEP}), intent(), task(seconds=8.0), lambda: None

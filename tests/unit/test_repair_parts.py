@@ -249,6 +249,7 @@ def _is_sound(text: bytes, one: Candidate) -> None:
 @pytest.mark.parametrize(
     "text", [RAISING, RAISING.replace("\n", "\r\n"), RAISING.rstrip("\n"), RAISING.replace("    ", "\t")]
 )
+@pytest.mark.slow
 def test_every_edit_parses_and_changes_only_its_place(text: str) -> None:
     data = text.encode()
     clues = Clues(frozenset({"TypeError", "UnboundLocalError"}), frozenset({"ValueError"}), frozenset({"77"}), ())
