@@ -118,8 +118,8 @@ def test_a_revoked_token_pauses_the_run_and_it_goes_on_with_a_valid_one(town: To
 def test_a_report_that_the_forge_refused_is_made_good_and_a_late_git_is_waited_for(town: Town) -> None:
     """Without the permission to comment or to show the gate a run waits; git knows of a merge later than the API."""
     fail = town.stage.forge.fail_next
-    fail("POST", of(town, "/check-runs"), status=403, times=2)
-    fail("POST", of(town, "/statuses/.*"), status=403, times=2)
+    fail("POST", of(town, "/check-runs"), status=403)
+    fail("POST", of(town, "/statuses/.*"), status=403)
     fail("PATCH", of(town, "/issues/comments/[0-9]+"), status=403)
     run = town.fixed()
     run = town.judged()
