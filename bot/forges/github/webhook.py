@@ -6,13 +6,11 @@ body gives `Ignored`, and an id that is not a plain token is replaced by the bod
 
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 from urllib.parse import parse_qs
 
-import msgspec
 from msgspec import Meta, Struct
 
 from bot.domain.change import Repo, Subject
@@ -29,6 +27,7 @@ from bot.domain.events import (
     Pinged,
     Pushed,
 )
+from bot.forges.payload import GitRef, Id, Login, Sha, delivery_of, guarded, shaped
 
 
 def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:
@@ -40,16 +39,8 @@ def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tup
     """
     given = {name.lower(): value for name, value in headers.items()}
     _authenticate(given.get("x-hub-signature-256", ""), body, secrets)
-    digest = hashlib.sha256(body).hexdigest()
-    claimed = given.get("x-github-delivery", "")
     name = given.get("x-github-event", "")
-    delivery = Delivery(
-        id=claimed if _ID.fullmatch(claimed) else digest,
-        forge="github",
-        name=name if _NAME.fullmatch(name) else "unknown",
-        digest=digest,
-        body=body,
-    )
+    delivery = delivery_of("github", given.get("x-github-delivery", ""), name, body)
     return delivery, _event(delivery.name, _payload(given.get("content-type", ""), body))
 
 
@@ -62,8 +53,6 @@ def event_of(delivery: Delivery) -> ForgeEvent:
     return _event(delivery.name, _payload("application/x-www-form-urlencoded" if form else "", delivery.body))
 
 
-_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_NAME = re.compile(r"[a-z0-9_]{1,64}")
 _SIGNATURE = re.compile(r"sha256=([0-9a-f]{64})")
 
 
@@ -92,56 +81,15 @@ def _payload(content_type: str, body: bytes) -> bytes:
 
 
 def _event(name: str, payload: bytes) -> ForgeEvent:
-    """Read a payload as what `name` promises."""
-    try:
-        _require_object(payload)
-        reader = _READERS.get(name)
-        return reader(payload) if reader else Ignored(f"{name} events are not acted on")
-    except msgspec.ValidationError as error:
-        return Ignored(f"malformed {name}: {error}")
-    except UnicodeError:
-        return Ignored(f"malformed {name}: text that is no Unicode")
-    except RecursionError:
-        return Ignored(f"malformed {name}: nested too deeply")
+    return guarded(name, payload, _READERS.get(name))
 
 
-def _require_object(payload: bytes) -> None:
-    """Raise BadBody for what is not a JSON object, and UnicodeError for one that holds half a surrogate pair."""
-    try:
-        text = payload.decode()
-        msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except UnicodeDecodeError as error:
-        raise BadBody("the body is not UTF-8") from error
-    except msgspec.ValidationError as error:
-        raise BadBody("the body is not a JSON object") from error
-    except msgspec.DecodeError as error:
-        # Half a surrogate pair ("\\ud800") is legal JSON that msgspec refuses; only the standard parser tells it apart.
-        if not _is_object(text):
-            raise BadBody("the body is not a JSON object") from error
-        raise UnicodeError from error
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse), dict)
-    except ValueError:
-        return False
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# --- the few fields that we read; `\Z` because `$` lets a newline through -------------------------------------------
-_Login = Annotated[str, Meta(pattern=r"\A[^\s\x00-\x1f\x7f]{1,255}\Z")]
+# --- the few fields that we read -------------------------------------------------------------------------------------
 _FullName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}\Z")]
-_Sha = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
-_Ref = Annotated[str, Meta(pattern=r"\Arefs/[^\s\x00-\x1f\x7f]{1,1000}\Z")]
-_Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 
 
 class _User(Struct):
-    login: _Login
+    login: Login
     type: str = "User"
 
 
@@ -175,21 +123,21 @@ class _Present(Struct):
 
 
 class _Issue(Struct):
-    number: _Id
+    number: Id
     pull_request: _Present | None = None
 
 
 class _Comment(Struct):
-    id: _Id
+    id: Id
     body: str
 
 
 class _Head(Struct):
-    sha: _Sha
+    sha: Sha
 
 
 class _PullRequest(Struct):
-    number: _Id
+    number: Id
     head: _Head
     merged: bool | None = None
 
@@ -214,11 +162,11 @@ class _PullRequestEvent(_Event):
 
 class _CheckRun(Struct):
     name: str
-    head_sha: _Sha
+    head_sha: Sha
 
 
 class _CheckSuite(Struct):
-    head_sha: _Sha
+    head_sha: Sha
 
 
 class _CheckRunEvent(_Event):
@@ -230,26 +178,19 @@ class _CheckSuiteEvent(_Event):
 
 
 class _StatusEvent(_Event):
-    sha: _Sha
+    sha: Sha
     context: str
 
 
 class _PushEvent(_Event):
-    ref: _Ref
-    after: _Sha
+    ref: GitRef
+    after: Sha
     deleted: bool = False
-
-
-_Shape = TypeVar("_Shape", bound=Struct)
-
-
-def _as(shape: type[_Shape], payload: bytes) -> _Shape:
-    return msgspec.json.decode(payload, type=shape)
 
 
 # --- one reader per event name --------------------------------------------------------------------------------------
 def _issue_comment(payload: bytes) -> ForgeEvent:
-    event = _as(_CommentEvent, payload)
+    event = shaped(_CommentEvent, payload)
     if event.action != "created":
         return Ignored("only new comments are acted on")
     return Commented(
@@ -262,7 +203,7 @@ def _issue_comment(payload: bytes) -> ForgeEvent:
 
 
 def _issues(payload: bytes) -> ForgeEvent:
-    event = _as(_IssueEvent, payload)
+    event = shaped(_IssueEvent, payload)
     if event.action in _LABELLING:
         return _labels_changed(event, Subject(event.repo, "issue", event.issue.number))
     if event.action not in ("opened", "closed", "reopened"):
@@ -271,7 +212,7 @@ def _issues(payload: bytes) -> ForgeEvent:
 
 
 def _pull_request(payload: bytes) -> ForgeEvent:
-    event = _as(_PullRequestEvent, payload)
+    event = shaped(_PullRequestEvent, payload)
     pull = event.pull_request
     if event.action in _LABELLING:
         return _labels_changed(event, Subject(event.repo, "change", pull.number))
@@ -284,28 +225,28 @@ def _pull_request(payload: bytes) -> ForgeEvent:
 
 
 def _pull_request_review(payload: bytes) -> ForgeEvent:
-    event = _as(_PullRequestEvent, payload)
+    event = shaped(_PullRequestEvent, payload)
     pull = event.pull_request
     return ChangeMoved(event.repo, pull.number, "reviewed", pull.head.sha, event.by)
 
 
 def _check_run(payload: bytes) -> ForgeEvent:
-    event = _as(_CheckRunEvent, payload)
+    event = shaped(_CheckRunEvent, payload)
     return ChecksMoved(event.repo, event.check_run.head_sha, event.check_run.name)
 
 
 def _check_suite(payload: bytes) -> ForgeEvent:
-    event = _as(_CheckSuiteEvent, payload)
+    event = shaped(_CheckSuiteEvent, payload)
     return ChecksMoved(event.repo, event.check_suite.head_sha, "check suite")
 
 
 def _status(payload: bytes) -> ForgeEvent:
-    event = _as(_StatusEvent, payload)
+    event = shaped(_StatusEvent, payload)
     return ChecksMoved(event.repo, event.sha, event.context)
 
 
 def _push(payload: bytes) -> ForgeEvent:
-    event = _as(_PushEvent, payload)
+    event = shaped(_PushEvent, payload)
     branch = event.ref.removeprefix("refs/heads/")
     if branch == event.ref:
         return Ignored("only pushes to branches are acted on")

@@ -12,16 +12,14 @@ change and the status that a command leads to are open to all who see the projec
 import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
 from bot.domain.change import Repo, Subject
-from bot.domain.errors import BadBody, BadSignature
+from bot.domain.errors import BadSignature
 from bot.domain.events import (
     ChangeMoved,
     ChecksMoved,
@@ -33,6 +31,7 @@ from bot.domain.events import (
     LabelsChanged,
     Pushed,
 )
+from bot.forges.payload import DELIVERY_ID, GitRef, Id, Login, Sha, delivery_of, guarded, shaped
 
 
 def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:
@@ -44,42 +43,32 @@ def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tup
     """
     given = {name.lower(): value for name, value in headers.items()}
     _authenticate(given, body, secrets)
-    digest = hashlib.sha256(body).hexdigest()
     # The two are equal and stay so when GitLab sends again, and `webhook-id` is what it signs. X-Gitlab-Event-UUID is
     # one for all that a single request sets off, X-Gitlab-Webhook-UUID another one for each attempt.
     claimed = given.get("webhook-id") or given.get("idempotency-key", "")
     name = given.get("x-gitlab-event", "").removesuffix(" Hook").lower().replace(" ", "_")
-    delivery = Delivery(
-        id=claimed if _ID.fullmatch(claimed) else digest,
-        forge="gitlab",
-        name=name if _NAME.fullmatch(name) else "unknown",
-        digest=digest,
-        body=body,
-    )
+    delivery = delivery_of("gitlab", claimed, name, body)
     return delivery, event_of(delivery)
 
 
 def event_of(delivery: Delivery) -> ForgeEvent:
     """Read a stored delivery once more; it was authenticated when it came in."""
-    name, body = delivery.name, delivery.body
-    try:
-        _require_object(body)
-        if name not in _READERS:
-            return Ignored(f"{name} events are not acted on")
-        kind, reader = _READERS[name]
-        if _as(_Kind, body).object_kind != kind:
+    name = delivery.name
+    return guarded(name, delivery.body, _agreeing(name) if name in _READERS else None)
+
+
+def _agreeing(name: str) -> Callable[[bytes], ForgeEvent]:
+    """Return the reader of an event that refuses a body of another kind than the header says."""
+    kind, reader = _READERS[name]
+
+    def read_agreeing(payload: bytes) -> ForgeEvent:
+        if shaped(_Kind, payload).object_kind != kind:
             return Ignored(f"the body is not that of a {name} event")
-        return reader(body)
-    except msgspec.ValidationError as error:
-        return Ignored(f"malformed {name}: {error}")
-    except UnicodeError:
-        return Ignored(f"malformed {name}: text that is no Unicode")
-    except RecursionError:
-        return Ignored(f"malformed {name}: nested too deeply")
+        return reader(payload)
+
+    return read_agreeing
 
 
-_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_NAME = re.compile(r"[a-z0-9_]{1,64}")
 _TIME = re.compile(r"[0-9]{1,12}")
 _SIGNING_TOKEN = re.compile(r"whsec_([A-Za-z0-9+/]{43}=)")  # 32 bytes: GitLab takes no other form
 
@@ -108,7 +97,7 @@ def _authenticate(given: Mapping[str, str], body: bytes, secrets: Sequence[str])
 def _signed(given: Mapping[str, str], body: bytes, keys: Sequence[bytes]) -> bool:
     """Tell whether one of `keys` signed the request; see standardwebhooks.com."""
     id_, time = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
-    if not (_ID.fullmatch(id_) and _TIME.fullmatch(time)):
+    if not (DELIVERY_ID.fullmatch(id_) and _TIME.fullmatch(time)):
         return False  # with a full stop in one of them the same signature would fit another body
     genuine = False
     for key in keys:
@@ -128,38 +117,9 @@ def _digest(token: bytes) -> bytes:
     return hashlib.sha256(token).digest()
 
 
-def _require_object(payload: bytes) -> None:
-    """Raise BadBody for what is not a JSON object, and UnicodeError for one that holds half a surrogate pair."""
-    try:
-        text = payload.decode()
-        msgspec.json.decode(payload, type=dict[str, msgspec.Raw])
-    except UnicodeDecodeError as error:
-        raise BadBody("the body is not UTF-8") from error
-    except msgspec.DecodeError as error:
-        # Half a surrogate pair ("\\ud800") is legal JSON that msgspec refuses; only the standard parser tells it apart.
-        if not _is_object(text):
-            raise BadBody("the body is not a JSON object") from error
-        raise UnicodeError from error
-
-
-def _is_object(text: str) -> bool:
-    try:
-        return isinstance(json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse), dict)
-    except ValueError:
-        return False
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# --- the few fields that we read; `\Z` because `$` lets a newline through -------------------------------------------
-_Login = Annotated[str, Meta(pattern=r"\A[^\s\x00-\x1f\x7f]{1,255}\Z")]
+# --- the few fields that we read -------------------------------------------------------------------------------------
 _Segment = r"(?!\.{1,2}(?:/|\Z))[A-Za-z0-9_.][A-Za-z0-9_.-]{0,254}"
 _Path = Annotated[str, Meta(pattern=rf"\A{_Segment}(?:/{_Segment}){{1,21}}\Z")]  # groups go 20 levels deep
-_Sha = Annotated[str, Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
-_Ref = Annotated[str, Meta(pattern=r"\Arefs/[^\s\x00-\x1f\x7f]{1,1000}\Z")]
-_Id = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 # Names that GitLab gives to its own accounts and to those of tokens; no field tells a program from a person.
 _BOT = re.compile(
     r"(?:project|group)_\d+_bot\w*|service_account_\w+"
@@ -185,8 +145,8 @@ class _Event(Struct):
 
 
 class _User(Struct):
-    id: _Id
-    username: _Login
+    id: Id
+    username: Login
 
 
 class _UserEvent(_Event):
@@ -198,13 +158,13 @@ class _UserEvent(_Event):
 
 
 class _Numbered(Struct):
-    iid: _Id
+    iid: Id
 
 
 class _Note(Struct):
-    id: _Id
+    id: Id
     note: str
-    author_id: _Id
+    author_id: Id
     noteable_type: str
     action: str = "create"  # before GitLab 16.11 no others were sent
     system: bool | None = None
@@ -246,7 +206,7 @@ class _IssueEvent(_UserEvent):
 
 
 class _Commit(Struct):
-    id: _Sha
+    id: Sha
 
 
 class _MergeRequest(_Numbered):
@@ -261,7 +221,7 @@ class _MergeRequestEvent(_UserEvent):
 
 
 class _Pipeline(Struct):
-    sha: _Sha
+    sha: Sha
 
 
 class _PipelineEvent(_Event):
@@ -269,26 +229,19 @@ class _PipelineEvent(_Event):
 
 
 class _JobEvent(_Event):
-    sha: _Sha
+    sha: Sha
     build_name: str
 
 
 class _PushEvent(_Event):
-    ref: _Ref
-    after: _Sha
-    user_username: _Login
-
-
-_Shape = TypeVar("_Shape", bound=Struct)
-
-
-def _as(shape: type[_Shape], payload: bytes) -> _Shape:
-    return msgspec.json.decode(payload, type=shape)
+    ref: GitRef
+    after: Sha
+    user_username: Login
 
 
 # --- one reader per event name --------------------------------------------------------------------------------------
 def _note(payload: bytes) -> ForgeEvent:
-    event = _as(_NoteEvent, payload)
+    event = shaped(_NoteEvent, payload)
     note = event.object_attributes
     if note.action != "create" or note.system:
         return Ignored("only new comments are acted on")
@@ -310,7 +263,7 @@ def _note(payload: bytes) -> ForgeEvent:
 
 
 def _issue(payload: bytes) -> ForgeEvent:
-    event = _as(_IssueEvent, payload)
+    event = shaped(_IssueEvent, payload)
     issue = event.object_attributes
     if issue.action == "update":
         return _labels_changed(event, Subject(event.repo, "issue", issue.iid)) or Ignored(
@@ -323,7 +276,7 @@ def _issue(payload: bytes) -> ForgeEvent:
 
 
 def _merge_request(payload: bytes) -> ForgeEvent:
-    event = _as(_MergeRequestEvent, payload)
+    event = shaped(_MergeRequestEvent, payload)
     change = event.object_attributes
     action = _CHANGE_ACTIONS.get(change.action)
     if change.action == "update":
@@ -349,17 +302,17 @@ def _update(event: _MergeRequestEvent) -> str:
 
 
 def _pipeline(payload: bytes) -> ForgeEvent:
-    event = _as(_PipelineEvent, payload)
+    event = shaped(_PipelineEvent, payload)
     return ChecksMoved(event.repo, event.object_attributes.sha, "pipeline")
 
 
 def _job(payload: bytes) -> ForgeEvent:
-    event = _as(_JobEvent, payload)
+    event = shaped(_JobEvent, payload)
     return ChecksMoved(event.repo, event.sha, event.build_name)
 
 
 def _push(payload: bytes) -> ForgeEvent:
-    event = _as(_PushEvent, payload)
+    event = shaped(_PushEvent, payload)
     branch = event.ref.removeprefix("refs/heads/")
     if branch == event.ref:
         return Ignored("only pushes to branches are acted on")
