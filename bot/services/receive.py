@@ -23,7 +23,7 @@ def receive(ledger: Ledger, queue: Queue, delivery: Delivery, event: ForgeEvent)
     Deliveries of no interest are not stored: an organisation sends thousands of them, and they have no effect.
     """
     dull = _dull(event)
-    if dull:
+    if dull is not None:
         return Receipt("uninteresting", dull)
     jobs = [Job("deliver", delivery.id, place=_place(ledger, event))]
     if not ledger.receive(delivery, jobs):
@@ -32,8 +32,8 @@ def receive(ledger: Ledger, queue: Queue, delivery: Delivery, event: ForgeEvent)
     return Receipt("accepted", f"delivery {delivery.id}")
 
 
-def _dull(event: ForgeEvent) -> str:
-    """Say why an event has no effect whatever stands in the ledger; empty when it may have one."""
+def _dull(event: ForgeEvent) -> str | None:
+    """Say why an event has no effect whatever stands in the ledger; None when it may have one."""
     match event:
         case Ignored(reason):
             return reason
@@ -46,7 +46,7 @@ def _dull(event: ForgeEvent) -> str:
         case Pushed():
             return "no run depends on a push: a change's own head is told by the change"
         case _:
-            return ""
+            return None
 
 
 def _place(ledger: Ledger, event: ForgeEvent) -> Place | None:

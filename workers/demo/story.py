@@ -40,6 +40,7 @@ class Story:
     stage: Stage = field(init=False)
     scene: Scene = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack)
+    _state: str = field(default="", init=False)
 
     def __enter__(self) -> "Story":
         try:
@@ -165,7 +166,12 @@ class Story:
         return audit
 
     def _until(self, phase: str, holds: Callable[[Run], bool], what: str) -> Run:
-        return self.scene.until(holds, what, seen=lambda state: self.tell(phase, f"the run is {state}"))
+        def seen(state: str) -> None:
+            if state != self._state:  # each wait tells where it begins, which may be where the last one ended
+                self._state = state
+                self.tell(phase, f"the run is {state}")
+
+        return self.scene.until(holds, what, seen=seen)
 
     @property
     def _page(self) -> str:
