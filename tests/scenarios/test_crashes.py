@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(400)
 SLOW = pytest.mark.slow
 
 
+@pytest.mark.slow
 def test_the_story_without_any_mishap(town: Town) -> None:
     run = town.fixed()
     assert run.published is not None

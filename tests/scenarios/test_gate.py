@@ -128,6 +128,7 @@ def no_ci(town: Town) -> Iterator[None]:
     world.build = usual
 
 
+@pytest.mark.slow
 def test_no_check_at_all_is_no_success(town: Town, no_ci: None) -> None:
     number = opened(town, checks="none")
     town.label(number)

@@ -225,6 +225,7 @@ def test_tests_that_write_into_the_tree_do_not_spoil_the_search(sandbox: Bubblew
     assert "+    return n + 1" in result.patch
 
 
+@pytest.mark.slow
 def test_an_exit_of_the_process_is_no_success(sandbox: BubblewrapSandbox, write: Write) -> None:
     root = write(
         leave="import os\n\n\ndef answer(wanted):\n    if wanted > 100:\n        os._exit(0)\n    return 41\n",
