@@ -4,6 +4,7 @@ import io
 import os
 import socket
 import subprocess
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -281,3 +282,18 @@ def test_unix_sockets_of_the_workspace_go_too(tmp_path: Path) -> None:
         made.bind(str(tree / "s"))
     remove_tree(tree)
     assert not tree.exists()
+
+
+def test_a_worker_that_is_told_to_end_while_it_starts_leaves_no_room(tmp_path: Path) -> None:
+    code = (
+        "import time\nfrom workers.cli.worker import leave_tidily\nfrom workers.sandbox.rooms import make_room\n"
+        "leave_tidily()\nwith make_room(None):\n    print('in', flush=True)\n    time.sleep(60)\n"
+    )
+    own = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", code], env=own, stdout=subprocess.PIPE) as starting:
+        assert starting.stdout is not None
+        assert starting.stdout.readline() == b"in\n"
+        assert list(tmp_path.iterdir())
+        starting.terminate()
+        assert starting.wait(20) == 0
+    assert not list(tmp_path.iterdir())

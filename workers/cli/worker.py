@@ -1,6 +1,7 @@
 """`journeyman worker`."""
 
 import os
+import signal
 import sys
 import warnings
 from threading import Timer
@@ -34,6 +35,7 @@ def worker(
     """
     if zone is Zone.RECEIVER:
         raise typer.BadParameter("the receiver is no worker: run `journeyman web`", param_hint="--zone")
+    leave_tidily()
     settings, app = load(), make_app()
     queue = CeleryQueue(app)
     match zone:
@@ -49,6 +51,11 @@ def worker(
 
             agent_tasks(app, agent(settings, queue))
     serve(app, zone, concurrency or THREADS[zone.value])
+
+
+def leave_tidily() -> None:
+    """Let SIGTERM unwind what runs until Celery takes it over: the agent tries its sandbox, in a room, as it starts."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 def serve(app: Celery, zone: Zone, threads: int, patience: float = PATIENCE) -> None:
