@@ -1,5 +1,6 @@
 """For all tests: nothing leaves this machine. A connection outside loopback and unix sockets turns its test red."""
 
+import gc
 import ipaddress
 import os
 import sys
@@ -12,6 +13,8 @@ from bot.domain.errors import SandboxUnavailable
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 
 _strays: list[str] = []
+
+gc.set_threshold(50_000, 20, 50)  # what a test process imports is never garbage: looking through it costs a twentieth
 
 
 @pytest.hookimpl(optionalhook=True)

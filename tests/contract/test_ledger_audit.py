@@ -36,7 +36,7 @@ from bot.services import chain, export
 from bot.services.books import RunBook, row_of
 from tests.contract.ledger_rig import BACKENDS, Rig, installation
 
-TAMPERS = 60  # of each kind
+TAMPERS = 40
 
 
 def fill(rig: Rig) -> None:
