@@ -136,21 +136,39 @@ def queue_for(settings: Settings) -> Queue:
 def receiver(settings: Settings) -> Receiver:
     """Wire the receiver; raises ConfigError for a credential of another zone or where no webhook secret is set."""
     guard(Zone.RECEIVER, settings)
-    secrets = (settings.github_webhook_secret, settings.github_webhook_secret_previous)
-    given = tuple(secret.get_secret_value() for secret in secrets if secret is not None)
-    if not all(given) or not given:
-        raise ConfigError("set JOURNEYMAN_GITHUB_WEBHOOK_SECRET (or ..._FILE) to the secret of the forge's webhook")
+    secrets = _webhook_secrets(settings)
+    if not secrets:
+        raise ConfigError(
+            "set JOURNEYMAN_GITHUB_WEBHOOK_SECRET or JOURNEYMAN_GITLAB_WEBHOOK_SECRET (or ..._FILE) "
+            "to the secret of the forge's webhook"
+        )
     store = open_store(settings, Zone.RECEIVER, RECEIVER_PATIENCE)
     queue = queue_for(settings)
-    secrets_of = {"github": given}
-    return Receiver(store, queue, secrets_of, settings.max_body_bytes, bool(settings.redis_url), hidden(settings))
+    return Receiver(store, queue, secrets, settings.max_body_bytes, bool(settings.redis_url), hidden(settings))
+
+
+def _webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """Return the secrets of the forges that have any."""
+    given = {
+        "github": (settings.github_webhook_secret, settings.github_webhook_secret_previous),
+        "gitlab": (settings.gitlab_webhook_secret, settings.gitlab_webhook_secret_previous),
+    }
+    return {
+        forge: tuple(secret.get_secret_value() for secret in secrets if secret is not None)
+        for forge, secrets in given.items()
+        if any(secrets)
+    }
 
 
 def broker(settings: Settings, queue: Queue) -> BrokerZone:
     """Wire the broker; raises ConfigError where no forge token is set."""
     guard(Zone.BROKER, settings)
-    if settings.github_token is None:
-        raise ConfigError("set JOURNEYMAN_GITHUB_TOKEN (or ..._FILE) to a token that may read and write the repository")
+    forges = forges_of(settings)
+    if not forges:
+        raise ConfigError(
+            "set JOURNEYMAN_GITHUB_TOKEN or JOURNEYMAN_GITLAB_TOKEN (or ..._FILE) "
+            "to a token that may read and write the repository"
+        )
     policies = policies_of(settings)
     policies(settings.policy)
     store = open_store(settings, Zone.BROKER)
@@ -159,7 +177,7 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
         jobs=store.jobs,
         artifacts=store.artifacts,
         git=Git(),
-        forges={"github": _github(settings)},
+        forges=forges,
         time=store.time,
         policies=policies,
         policy_name=settings.policy,
@@ -171,15 +189,25 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
     return BrokerZone(deps, store, queue, runner, settings.resend_seconds)
 
 
-def _github(settings: Settings) -> Forge:
-    assert settings.github_token is not None
-    return forge_for(
-        "github",
-        settings.github_token.get_secret_value(),
-        url=settings.github_url,
-        bot_login=settings.bot_login or None,
-        pacing=settings.github_pacing,
-    )
+def forges_of(settings: Settings) -> dict[str, Forge]:
+    """Return the forges that there is a credential for, by name; nothing is asked of them yet."""
+    forges: dict[str, Forge] = {}
+    if settings.github_token is not None:
+        forges["github"] = forge_for(
+            "github",
+            settings.github_token.get_secret_value(),
+            url=settings.github_url,
+            bot_login=settings.bot_login or None,
+            pacing=settings.github_pacing,
+        )
+    if settings.gitlab_token is not None:
+        forges["gitlab"] = forge_for(
+            "gitlab",
+            settings.gitlab_token.get_secret_value(),
+            url=settings.gitlab_url,
+            pacing=settings.gitlab_pacing,
+        )
+    return forges
 
 
 def _chat(settings: Settings) -> SlackNotifier | None:

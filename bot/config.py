@@ -28,8 +28,15 @@ SERVICE_LINK = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|
 """What Kubernetes puts into every container for a service, one named `journeyman` included: no settings of ours."""
 
 OWNED: dict[Zone, frozenset[str]] = {
-    Zone.RECEIVER: frozenset({"github_webhook_secret", "github_webhook_secret_previous"}),
-    Zone.BROKER: frozenset({"github_token", "slack_token"}),
+    Zone.RECEIVER: frozenset(
+        {
+            "github_webhook_secret",
+            "github_webhook_secret_previous",
+            "gitlab_webhook_secret",
+            "gitlab_webhook_secret_previous",
+        }
+    ),
+    Zone.BROKER: frozenset({"github_token", "gitlab_token", "slack_token"}),
     Zone.AGENT: frozenset({"model_api_key", "openai_api_key", "anthropic_api_key"}),
 }
 
@@ -50,6 +57,12 @@ class Settings(BaseModel):
     github_webhook_secret: SecretStr | None = None
     github_webhook_secret_previous: SecretStr | None = None
     github_pacing: bool = True
+    gitlab_url: str = "https://gitlab.com"
+    gitlab_token: SecretStr | None = None
+    gitlab_webhook_secret: SecretStr | None = None
+    gitlab_webhook_secret_previous: SecretStr | None = None
+    gitlab_pacing: bool = True
+    gitlab_ca_file: str = ""
     bot_login: str = ""
     author_name: str = "journeyman[bot]"
     author_email: str = ""
@@ -75,7 +88,7 @@ class Settings(BaseModel):
     poll_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
     resend_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
 
-    @field_validator("github_url", "slack_url", "model_url")
+    @field_validator("github_url", "gitlab_url", "slack_url", "model_url")
     @classmethod
     def _is_http(cls, value: str) -> str:
         parts = urlsplit(value)

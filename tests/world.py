@@ -14,12 +14,15 @@ from sqlalchemy import func, select
 
 from bot.adapters.audit_files import verify_database
 from bot.adapters.schema import jobs
-from bot.devforge.model import Delivery, Repository
+from bot.devforge.model import ChangePart, Delivery, Repository
+from bot.domain.change import Subject
 from bot.domain.facts import Handled
 from bot.domain.run import Run
 from bot.forges.github.markers import is_marked
 from bot.services.books import DeliveryBook
-from workers.demo.stage import APPROVER, BOT, LABEL, REQUESTER, Scene, Stage
+from tests.routes import route
+from workers.demo.people import Proposed
+from workers.demo.stage import APPROVER, LABEL, REQUESTER, Scene, Stage
 
 # Our own development's plugins are in the same environment, and loading hypothesis takes longer than the repair.
 PLAIN = " ".join(
@@ -63,35 +66,76 @@ class Town:
         assert found is not None
         return found
 
+    @property
+    def hook(self) -> str:
+        """Where the forge sends its deliveries."""
+        return f"{self.stage.installation.url}/webhooks/{self.stage.dialect}"
+
+    def change_record(self, number: int) -> ChangePart:
+        """The forge's own record of a change; hold the forge's lock while using it."""
+        found = self.place.issues[number].change
+        assert found is not None
+        return found
+
     # --- people -----------------------------------------------------------------------------------------------------
     def issue(self, title: str = TITLE, body: str = BODY) -> int:
         return self.scene.open_issue(title, body)
 
-    def say(self, number: int, text: str, who: str = REQUESTER) -> int:
-        return self.scene.say(number, text, who)
+    @property
+    def bot(self) -> str:
+        """The bot's login."""
+        return self.stage.bot
 
-    def obeyed(self, number: int, text: str, who: str = REQUESTER) -> Handled:
+    @property
+    def subject(self) -> Subject:
+        """The latest run's change, to comment on; a plain number is that of an issue."""
+        return self.scene.subject("change", self.proposed.number)
+
+    @property
+    def proposed(self) -> Proposed:
+        """The latest change."""
+        return self.scene.changes()[0]
+
+    def say(self, where: int | Subject, text: str, who: str = REQUESTER) -> int:
+        return self.scene.say(where, text, who)
+
+    def obeyed(self, where: int | Subject, text: str, who: str = REQUESTER) -> Handled:
         """Comment, and return how that comment was handled."""
-        return self.outcome(self.say(number, text, who))
+        return self.outcome(self.say(where, text, who))
 
-    def label(self, number: int, who: str = APPROVER, *, on: bool = True) -> None:
-        """Set the approval label, or take it off."""
-        self.stage.forge.set_label(self.repo, number, LABEL, by=who, on=on)
+    def label(self, change: int, who: str = APPROVER, *, on: bool = True) -> None:
+        """Set the approval label on a change, or take it off."""
+        self.scene.people.label(who, change, LABEL, on=on)
+
+    def label_issue(self, issue: int, who: str = APPROVER) -> None:
+        """Set the approval label on an issue, where it means nothing."""
+        self.stage.forge.set_label(self.repo, issue, LABEL, by=who)
+
+    def person(self, login: str, role: str) -> str:
+        """Add somebody with a role here; returns their name."""
+        self.stage.tokens[login] = self.stage.forge.add_user(login)
+        self.stage.forge.set_role(self.repo, login, role)
+        return login
+
+    def program(self, name: str, role: str) -> str:
+        """Add an account of a program with a role here; returns its login."""
+        token = self.stage.forge.add_bot(name)
+        with self.stage.forge.world.lock:
+            login = self.stage.forge.world.tokens[token].user.login
+        self.stage.tokens[login] = token
+        self.stage.forge.set_role(self.repo, login, role)
+        return login
+
+    def route(self, name: str) -> tuple[str, str]:
+        """Return method and pattern of a request about this repository; see `tests.routes`."""
+        return route(self.stage.dialect, self.repo, name)
 
     def commit(self, files: Mapping[str, str | None], branch: str = "main", who: str = APPROVER) -> str:
         """Push one commit on a branch as a person; None takes a file away. Returns the new head."""
-        head = self.head(branch)
-        rows = [
-            {"path": path, "mode": "100644", "type": "blob", **({"sha": None} if text is None else {"content": text})}
-            for path, text in files.items()
-        ]
-        tree = self.scene.act(who, "POST", "git/trees", base_tree=head, tree=rows)["sha"]
-        made = self.scene.act(who, "POST", "git/commits", message="By hand", tree=tree, parents=[head])["sha"]
-        self.scene.act(who, "PATCH", f"git/refs/heads/{branch}", sha=made)
-        return str(made)
+        return self.scene.people.commit(who, branch, dict(files))
 
     def head(self, branch: str = "main") -> str:
-        return str(self.scene.act(APPROVER, "GET", f"git/ref/heads/{branch}")["object"]["sha"])
+        return self.scene.people.head(branch)
 
     def file(self, path: str, branch: str = "main") -> str | None:
         """Return a file of a branch as the forge has it; None when there is none."""
@@ -149,10 +193,17 @@ class Town:
     def delivery(self, comment: int) -> Delivery:
         """Return the delivery that told of a new comment."""
         for one in self.deliveries():
-            told = one.event == "issue_comment" and one.action == "created"
-            if told and json.loads(one.body)["comment"]["id"] == comment:
+            if self.tells_of(one) == comment:
                 return one
         raise AssertionError(f"the forge told nobody of the comment {comment}")
+
+    def tells_of(self, delivery: Delivery) -> int | None:
+        """Return the id of the new comment that a delivery tells of, if it does."""
+        body = json.loads(delivery.body)
+        if self.stage.dialect == "github":
+            return body["comment"]["id"] if (delivery.event, delivery.action) == ("issue_comment", "created") else None
+        new = delivery.event == "note" and body["object_attributes"].get("action") == "create"
+        return body["object_attributes"]["id"] if new else None
 
     def handled(self, delivery: str) -> Handled | None:
         return DeliveryBook(self.stage.store.ledger, delivery).handled
@@ -191,9 +242,9 @@ class Town:
         # A job that ended between the two looks may have moved the forge to tell of something.
         return len(self.deliveries()) == len(sent)
 
-    def said(self, number: int) -> list[str]:
+    def said(self, where: int | Subject) -> list[str]:
         """Return what the bot said on an issue or change."""
-        return self.scene.comments(number)
+        return self.scene.comments(where)
 
     def status(self, run: Run) -> str:
         """Return the one status comment of a run."""
@@ -229,7 +280,7 @@ class Town:
             assert not run.open_effects, f"open effects of {run.id}: {run.open_effects}"
             assert self.status(run)
             assert len(self.chat(run)) == 1, self.chat(run)
-        branches = [change["head"]["ref"] for change in self.scene.changes()]
+        branches = [change.branch for change in self.scene.changes()]
         assert len(branches) == len(set(branches)), "two changes from one branch"
 
     def _handled_in_the_end(self, one: Delivery) -> None:
@@ -241,12 +292,9 @@ class Town:
         assert run.merged is not None
         assert run.merged.landed, run.merged.detail
         changes = self.scene.changes()
-        assert [change["merged_at"] is not None for change in changes] == [True], changes
+        assert [change.state for change in changes] == ["merged"], changes
         assert self.head() == run.merged.merged_sha
-        assert self.scene.act(APPROVER, "GET", f"issues/{run.intent.issue}")["state"] == "closed"
+        assert not self.scene.people.issue_is_open(run.intent.issue)
         assert "**Done.**" in self.status(run)
         self.sound()
         return run
-
-
-BOT_LOGIN = f"{BOT}[bot]"

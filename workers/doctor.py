@@ -17,10 +17,9 @@ from bot.adapters.clock import SystemTime
 from bot.adapters.database import Database, NoDatabase
 from bot.adapters.jobs_sql import SqlJobs
 from bot.adapters.migrations import is_newest
-from bot.bootstrap import looking, policies_of, public_keys
+from bot.bootstrap import forges_of, looking, policies_of, public_keys
 from bot.config import Settings
 from bot.domain.errors import JourneymanError, LedgerError
-from bot.forges.registry import forge_for
 from workers.modelling import model_settings
 from workers.models.probe import probe
 from workers.models.router import candidates_from
@@ -197,20 +196,24 @@ def _policy(settings: Settings) -> Answer:
 
 
 def _forge(settings: Settings) -> Answer:
-    if settings.github_token is None:
-        return "warn", "no token", "set JOURNEYMAN_GITHUB_TOKEN (or ..._FILE)"
-    token = settings.github_token.get_secret_value()
-    login = settings.bot_login or None
-    who = forge_for("github", token, url=settings.github_url, bot_login=login, pacing=False).whoami()
-    return "ok", f"{settings.github_url} knows the token as {who}", ""
+    forges = forges_of(settings)
+    if not forges:
+        return "warn", "no token", "set JOURNEYMAN_GITHUB_TOKEN or JOURNEYMAN_GITLAB_TOKEN (or ..._FILE)"
+    urls = {"github": settings.github_url, "gitlab": settings.gitlab_url}
+    known = [f"{urls[name]} knows the token as {forge.whoami()}" for name, forge in forges.items()]
+    return "ok", "; ".join(known), ""
 
 
 def _secret(settings: Settings) -> Answer:
-    secret = settings.github_webhook_secret
-    if secret is None:
-        return "warn", "not set", "set JOURNEYMAN_GITHUB_WEBHOOK_SECRET to what the forge's hook has"
-    if len(secret.get_secret_value()) < 16:
-        return "warn", "short", "take a longer one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
+    """Look at the secrets of those forges that there is a token for; with none, at GitHub's."""
+    secrets = {"GITHUB": settings.github_webhook_secret, "GITLAB": settings.gitlab_webhook_secret}
+    used = [name for name in secrets if getattr(settings, f"{name.lower()}_token") is not None or secrets[name]]
+    for name in used or ["GITHUB"]:
+        secret = secrets[name]
+        if secret is None:
+            return "warn", "not set", f"set JOURNEYMAN_{name}_WEBHOOK_SECRET to what the forge's hook has"
+        if len(secret.get_secret_value()) < 16:
+            return "warn", "short", "take a longer one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
     return "ok", "set", ""
 
 

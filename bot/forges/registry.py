@@ -10,17 +10,22 @@ from bot.ports import Forge
 
 
 def forge_for(
-    name: str, token: str, *, url: str | None = None, bot_login: str | None = None, pacing: bool = True
+    name: str,
+    token: str,
+    *,
+    url: str | None = None,
+    bot_login: str | None = None,
+    pacing: bool = True,
 ) -> Forge:
-    """Return the adapter for a forge by name; `url` is its API's address, None for the public service."""
-    match name:
+    """Return the adapter for a forge by name; `url` is its API's (GitLab: its root), None for the public service."""
+    match name:  # the receiver reads deliveries only, and needs no client
         case "github":
-            from bot.forges.github.api import GitHubForge  # the receiver reads deliveries only, and needs no client
+            from bot.forges.github.api import GitHubForge
 
             address = url or "https://api.github.com"
             return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
-        case _:
-            raise ConfigError(f"there is no forge called {name!r}; the one we have is github")
+        case other:
+            raise ConfigError(f"there is no client yet for a forge called {other!r}; the one we have is github")
 
 
 def read(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:
@@ -31,7 +36,7 @@ def read(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[
         case "gitlab":
             return gitlab.read(headers, body, secrets)
         case other:
-            raise ConfigError(f"there is no forge called {other!r}; those we have are github and gitlab")
+            raise _unknown(other)
 
 
 def event_of(delivery: Delivery) -> ForgeEvent:
@@ -42,4 +47,8 @@ def event_of(delivery: Delivery) -> ForgeEvent:
         case "gitlab":
             return gitlab.event_of(delivery)
         case other:
-            raise ConfigError(f"there is no forge called {other!r}; those we have are github and gitlab")
+            raise _unknown(other)
+
+
+def _unknown(name: str) -> ConfigError:
+    return ConfigError(f"there is no forge called {name!r}; those we have are github and gitlab")

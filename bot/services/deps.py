@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bot.domain.change import Repo
+from bot.domain.errors import Unavailable
 from bot.policy.load import LoadedPolicy
 from bot.ports import Artifacts, Forge, Git, Jobs, Ledger, Notifier, Time
 
@@ -28,5 +29,8 @@ class Broker:
     chat: Notifier | None = None
 
     def forge(self, repo: Repo) -> Forge:
-        """Return the forge of a repository; raises KeyError where that forge is not configured."""
-        return self.forges[repo.forge]
+        """Return the forge of a repository; raises Unavailable where no token is set for it."""
+        forge = self.forges.get(repo.forge)
+        if forge is None:
+            raise Unavailable(f"there is no token for {repo.forge}: set JOURNEYMAN_{repo.forge.upper()}_TOKEN")
+        return forge

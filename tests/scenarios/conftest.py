@@ -19,11 +19,28 @@ def name_of(node: str) -> str:
     return f"{re.sub(r'[^a-z0-9]+', '-', node.lower()).strip('-')[:60]}-{next(_numbers)}"
 
 
+SETTINGS = {"JOURNEYMAN_TASK_SECONDS": "60"}
+
+
 @pytest.fixture(scope="session")
-def stage() -> Iterator[Stage]:
-    """A forge and a whole installation, in processes of their own."""
-    with Stage({"JOURNEYMAN_TASK_SECONDS": "60"}, seconds=SECONDS) as up:
+def github() -> Iterator[Stage]:
+    """A GitHub and a whole installation, in processes of their own."""
+    with Stage(SETTINGS, seconds=SECONDS) as up:
         yield up
+
+
+@pytest.fixture(scope="session")
+def gitlab() -> Iterator[Stage]:
+    """A GitLab and a whole installation, in processes of their own."""
+    with Stage(SETTINGS, seconds=SECONDS, dialect="gitlab") as up:
+        yield up
+
+
+@pytest.fixture(params=["github", pytest.param("gitlab", marks=pytest.mark.slow)])
+def stage(request: pytest.FixtureRequest) -> Stage:
+    """Either forge: what is said of one holds for the other."""
+    up: Stage = request.getfixturevalue(request.param)
+    return up
 
 
 @pytest.fixture

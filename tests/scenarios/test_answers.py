@@ -13,10 +13,11 @@ import pytest
 import requests
 
 from tests.scenarios.conftest import Found
-from tests.world import BOT_LOGIN, CALC, INI, Town
-from workers.demo.stage import SECRET, STRANGER, Stage
+from tests.world import CALC, INI, Town
+from workers.demo.stage import STRANGER, Stage
 
 MEBIBYTE = 1024 * 1024
+DELIVERY_IDS = {"x-github-delivery", "webhook-id", "idempotency-key"}
 
 
 def signed(body: bytes, secret: str) -> str:
@@ -28,7 +29,7 @@ def headers(stage: Stage, body: bytes, event: str = "issue_comment", **changed: 
         "Content-Type": "application/json",
         "X-GitHub-Event": event,
         "X-GitHub-Delivery": str(uuid.uuid4()),
-        "X-Hub-Signature-256": signed(body, stage.environ[SECRET]),
+        "X-Hub-Signature-256": signed(body, stage.environ[stage.secret]),
     }
     return {key: value for key, value in {**made, **changed}.items() if value}
 
@@ -52,15 +53,15 @@ UNSIGNED = {
 
 
 @pytest.mark.parametrize("signature", UNSIGNED.values(), ids=UNSIGNED)
-def test_a_signature_that_does_not_count(signature: str, stage: Stage) -> None:
-    answer = post(stage, GOOD, headers(stage, GOOD, **{"X-Hub-Signature-256": signature}))
+def test_a_signature_that_does_not_count(signature: str, github: Stage) -> None:
+    answer = post(github, GOOD, headers(github, GOOD, **{"X-Hub-Signature-256": signature}))
     assert answer.status_code == 401
     assert answer.json()["outcome"] == "bad signature"
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_read(stage: Stage) -> None:
+def test_a_body_over_the_limit_is_refused_before_it_is_read(github: Stage) -> None:
     """The head alone says too much: the answer comes although the body never does."""
-    address = urlsplit(stage.installation.url)
+    address = urlsplit(github.installation.url)
     assert address.hostname is not None
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
     try:
@@ -74,8 +75,8 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(stage: Stage) -> Non
         connection.close()
 
 
-def test_a_body_over_the_limit_that_does_not_say_so(stage: Stage) -> None:
-    address = urlsplit(stage.installation.url)
+def test_a_body_over_the_limit_that_does_not_say_so(github: Stage) -> None:
+    address = urlsplit(github.installation.url)
     assert address.hostname is not None
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=30)
 
@@ -93,24 +94,24 @@ def test_a_body_over_the_limit_that_does_not_say_so(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"text"', b"null", b"\xff\xfe", b'{"a":NaN}', b"payload="])
-def test_a_signed_body_that_is_no_json_object(body: bytes, stage: Stage) -> None:
-    answer = post(stage, body, headers(stage, body))
+def test_a_signed_body_that_is_no_json_object(body: bytes, github: Stage) -> None:
+    answer = post(github, body, headers(github, body))
     assert answer.status_code == 400
     assert answer.json()["reason"]
 
 
 @pytest.mark.parametrize("event", ["meteor_strike", "star", "", "../etc", "ping"])
-def test_an_event_of_no_interest(event: str, stage: Stage) -> None:
+def test_an_event_of_no_interest(event: str, github: Stage) -> None:
     body = b'{"action":"created"}'
-    answer = post(stage, body, headers(stage, body, event))
+    answer = post(github, body, headers(github, body, event))
     assert (answer.status_code, answer.json()["outcome"]) == (200, "uninteresting")
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [
     ("GET", "/webhooks/github", 405), ("POST", "/", 404), ("GET", "/metrics/x", 404), ("POST", "/healthz", 405),
 ])  # fmt: skip
-def test_other_doors_are_shut(method: str, path: str, status: int, stage: Stage) -> None:
-    answer = requests.request(method, f"{stage.installation.url}{path}", timeout=30)
+def test_other_doors_are_shut(method: str, path: str, status: int, github: Stage) -> None:
+    answer = requests.request(method, f"{github.installation.url}{path}", timeout=30)
     assert answer.status_code == status
     assert answer.json()["outcome"] == "refused"
 
@@ -118,8 +119,10 @@ def test_other_doors_are_shut(method: str, path: str, status: int, stage: Stage)
 def test_a_repeated_delivery_is_known(town: Town) -> None:
     first = town.delivery(town.say(town.issue(), "/agent help"))
     town.settle()
-    for given in (first.sent_headers, {**first.sent_headers, "X-GitHub-Delivery": str(uuid.uuid4())}):
-        answer = post(town.stage, first.body, given)
+    new = {name: str(uuid.uuid4()) for name in first.sent_headers if name.lower() in DELIVERY_IDS}
+    assert new
+    for given in (first.sent_headers, {**first.sent_headers, **new}):
+        answer = requests.post(town.hook, data=first.body, headers=given, timeout=30)
         assert (answer.status_code, answer.json()["outcome"]) == (200, "known")
     town.sound()
     assert len(town.said(1)) == 1
@@ -145,7 +148,7 @@ def test_somebody_without_write_access_hears_who_may(town: Town) -> None:
     (answer,) = town.said(issue)
     assert "`sam` has read access" in answer
     assert "write" in answer
-    assert town.scene.reactions(comment) == ["eyes"]
+    assert town.scene.reactions(issue, comment) == ["eyes"]
     assert town.obeyed(issue, "/agent stop", STRANGER).outcome == "refused"
     assert len(town.said(issue)) == 1, "one refusal, however often somebody asks"
     assert town.obeyed(issue, "/agent help", STRANGER).outcome == "answered"
@@ -164,16 +167,16 @@ def test_words_that_are_no_command(town: Town) -> None:
         "I would say /agent fix",
     ]  # fmt: skip
     comments = [town.say(issue, text) for text in silent]
-    own = town.stage.forge.comment(town.repo, issue, "/agent fix", by=BOT_LOGIN)
-    other = town.stage.forge.comment(town.repo, issue, "/agent fix", by="ci[bot]")
+    own = town.say(issue, "/agent fix", town.bot)
+    other = town.say(issue, "/agent fix", town.program("ci", "write"))
     assert [town.outcome(comment).outcome for comment in (own, other)] == ["ignored", "ignored"]
     town.settle()
     assert {town.delivery(comment).code for comment in comments} == {200}
-    assert not [comment for comment in (*comments, own, other) if town.scene.reactions(comment)]
-    town.scene.act("maria", "PATCH", f"issues/comments/{comments[0]}", body="/agent fix")
+    assert not [comment for comment in (*comments, own, other) if town.scene.reactions(issue, comment)]
+    town.scene.people.reword("maria", town.scene.subject("issue", issue), comments[0], "/agent fix")
     town.settle()
-    edited = [one for one in town.deliveries() if one.event == "issue_comment" and one.action == "edited"]
-    assert [one.code for one in edited] == [200]
+    edited = town.deliveries()[-1]
+    assert (edited.code, town.tells_of(edited), b"/agent fix" in edited.body) == (200, None, True)
     assert not town.runs()
     assert [text for text in town.said(issue) if text != "/agent fix"] == []
 
@@ -201,18 +204,18 @@ def test_commands_that_need_no_run_are_answered_once(town: Town) -> None:
         new = [answer for answer in town.said(issue) if answer not in before]
         assert len(new) == 1, (text, new)
         assert wanted in new[0]
-        assert town.scene.reactions(comment) == ["eyes"]
+        assert town.scene.reactions(issue, comment) == ["eyes"]
     assert not town.runs()
     town.sound()
 
 
 def test_a_closed_issue(town: Town) -> None:
     issue = town.issue()
-    town.scene.act("maria", "PATCH", f"issues/{issue}", state="closed")
+    town.scene.people.set_issue("maria", issue, is_open=False)
     assert town.obeyed(issue, "/agent fix").reason == "closed issue"
     assert "Reopen it first" in town.said(issue)[0]
     assert not town.runs()
-    town.scene.act("maria", "PATCH", f"issues/{issue}", state="open")
+    town.scene.people.set_issue("maria", issue, is_open=True)
     assert town.obeyed(issue, "/agent fix").outcome == "started"
 
 
@@ -224,10 +227,10 @@ def test_a_second_fix_while_one_is_at_work_and_one_on_the_change(town: Town) -> 
     assert run.published is not None
     assert town.obeyed(issue, "/agent plan", "lee").outcome == "answered"
     assert sum(f"{run.id} already works on this issue" in text for text in town.said(issue)) == 2
-    assert town.obeyed(run.published.number, "/agent fix").reason == "not an issue"
-    assert "this is a change" in town.said(run.published.number)[0]
-    assert any("change #2" in text.lower() for text in town.said(issue))
-    assert town.obeyed(run.published.number, "/agent why").run == run.id
+    assert town.obeyed(town.subject, "/agent fix").reason == "not an issue"
+    assert "this is a change" in town.said(town.subject)[0]
+    assert any(f"change {town.subject.mark}" in text.lower() for text in town.said(issue))
+    assert town.obeyed(town.subject, "/agent why").run == run.id
     assert len(town.runs()) == 1
     town.sound()
 

@@ -75,12 +75,12 @@ def test_stop_while_the_change_is_open_leaves_it_to_people(town: Town) -> None:
     run = town.fixed()
     town.judged()
     assert run.published is not None
-    assert town.obeyed(run.published.number, "/agent stop", APPROVER).outcome == "moved"
+    assert town.obeyed(town.subject, "/agent stop", APPROVER).outcome == "moved"
     town.ended("stopped")
     town.label(run.published.number)
     town.settle()
-    assert town.scene.changes()[0]["state"] == "open"
-    assert town.obeyed(run.published.number, "/agent retry", APPROVER).outcome == "moved"
+    assert town.proposed.state == "open"
+    assert town.obeyed(town.subject, "/agent retry", APPROVER).outcome == "moved"
     run = town.merged_once()
     assert town.obeyed(run.intent.issue, "/agent retry").reason == "it is done"
     assert "**Done.**" in town.said(run.intent.issue)[-1]
@@ -113,7 +113,13 @@ def test_why_tells_the_story(town: Town) -> None:
     issue = run.intent.issue
     assert town.obeyed(issue, "/agent why", STRANGER).outcome == "answered"
     story = town.said(issue)[-1]
-    for part in ("`maria` asked for a fix", "plan", "patch found and proven", "change #2 opened", "approved-by-human"):
+    for part in (
+        "`maria` asked for a fix",
+        "plan",
+        "patch found and proven",
+        f"change {town.subject.mark} opened",
+        "approved-by-human",
+    ):
         assert part in story, part
     assert len(town.said(issue)) == 2, "the status comment, and one story"
     assert town.obeyed(issue, "/agent why").outcome == "answered"
@@ -130,7 +136,7 @@ def test_a_new_fix_after_everything_is_done(town: Town) -> None:
     first = town.merged_once()
     issue = run.intent.issue
     assert town.obeyed(issue, "/agent fix").reason == "closed issue"
-    town.scene.act("maria", "PATCH", f"issues/{issue}", state="open")
+    town.scene.people.set_issue("maria", issue, is_open=True)
     assert town.obeyed(issue, "/agent fix").outcome == "started"
     second = town.ended("failed")
     assert second.id != first.id

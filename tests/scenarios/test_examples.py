@@ -9,7 +9,7 @@ import pytest
 from bot.adapters.audit_files import verify_database
 from bot.domain.facts import Handled, decode
 from tests.scenarios.test_answers import headers, post
-from tests.world import Town
+from tests.world import CALC, Town
 from workers.demo.stage import Stage
 
 EXAMPLES = Path(__file__).parents[3] / "shared" / "specs" / "github-webhook-examples.json.gz"
@@ -17,7 +17,9 @@ EXAMPLES = Path(__file__).parents[3] / "shared" / "specs" / "github-webhook-exam
 
 @pytest.mark.skipif(not EXAMPLES.exists(), reason="../shared/specs is not there")
 @pytest.mark.timeout(400)
-def test_every_example_has_one_outcome(stage: Stage, town: Town) -> None:
+def test_every_example_has_one_outcome(github: Stage) -> None:
+    stage = github
+    town = Town(stage.scene("examples", CALC))
     with gzip.open(EXAMPLES) as file:
         bodies = [(kind["name"], example) for kind in json.load(file) for example in kind["examples"]]
     assert len(bodies) == 181

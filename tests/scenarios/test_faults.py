@@ -1,6 +1,5 @@
 """The forge fails the way real forges fail: nothing is doubled, nothing is lost, and nobody is pestered."""
 
-import re
 import time
 from collections.abc import Iterator
 
@@ -15,27 +14,16 @@ from workers.demo.stage import APPROVER, BOT, Stage
 pytestmark = pytest.mark.timeout(400)
 
 
-def of(town: Town, path: str) -> str:
-    """Return the pattern for a REST path of this repository."""
-    return f"^/api/v3/repos/{re.escape(town.repo)}{path}$"
+WRITES = ("react", "push", "open change", "show gate", "edit comment", "merge", "close issue")
 
 
 def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
     fail = town.stage.forge.fail_next
-    for method, path in (
-        ("POST", of(town, "/issues/comments/[0-9]+/reactions")),
-        ("POST", f"^/{re.escape(town.repo)}.git/git-receive-pack$"),
-        ("POST", of(town, "/pulls")),
-        ("POST", of(town, "/check-runs")),
-        ("PATCH", of(town, "/issues/comments/[0-9]+")),
-        ("PUT", of(town, "/pulls/[0-9]+/merge")),
-        ("PATCH", of(town, "/issues/1")),
-        ("POST", "^/slack/api/chat.postMessage$"),
-        ("POST", "^/slack/api/chat.update$"),
-    ):
+    slack = [("POST", f"^/slack/api/chat.{verb}$") for verb in ("postMessage", "update")]
+    for method, path in (*map(town.route, WRITES), *slack):
         fail(method, path, status=500, after_effect=True)
     town.say(town.issue(), "/agent fix")
-    fail("POST", of(town, "/issues/1/comments"), status=500, after_effect=True)
+    fail(*town.route("comment"), status=500, after_effect=True)
     run = town.until(lambda run: run.published is not None, "a change to be opened")
     assert run.published is not None
     town.label(run.published.number)
@@ -47,12 +35,12 @@ def test_the_answer_to_every_write_is_lost_once(town: Town) -> None:
 @pytest.mark.slow
 def test_reads_fail_are_cut_and_hang(town: Town) -> None:
     fail = town.stage.forge.fail_next
-    fail("GET", of(town, ""), status=502)
-    fail("GET", of(town, "/collaborators/.*"), status=503)
-    fail("GET", of(town, "/pulls/2"), truncate=True)
-    fail("GET", of(town, "/pulls/2/files"), status=500, times=2)
-    fail("GET", of(town, "/commits/.*/check-runs"), hang=0.5, status=504)
-    fail("GET", f"^/{re.escape(town.repo)}.git/info/refs$", status=503)
+    fail(*town.route("repository"), status=502)
+    fail(*town.route("role"), status=503)
+    fail(*town.route("change"), truncate=True)
+    fail(*town.route("files"), status=500, times=2)
+    fail(*town.route("checks"), hang=0.5, status=504)
+    fail(*town.route("git"), status=503)
     run = town.fixed()
     assert run.published is not None
     town.label(run.published.number)
@@ -76,10 +64,10 @@ def test_a_pause_that_the_forge_asks_for_is_kept(town: Town) -> None:
 
     town.stage.forge.observers.append(watch)
     issue = town.issue()
-    town.stage.forge.fail_next("POST", of(town, "/issues/1/comments"), status=403, retry_after=3)
+    town.stage.forge.fail_next(*town.route("comment"), status=403, retry_after=3)
     with pytest.raises(Exception, match="403"):
         town.say(issue, "/agent help")  # people are limited just as well
-    town.stage.forge.fail_next("POST", of(town, "/pulls"), status=403, retry_after=3)
+    town.stage.forge.fail_next(*town.route("open change"), status=403, retry_after=3)
     asked.clear()
     town.say(issue, "/agent fix")
     town.eventually(lambda: asked, "the forge to ask for a pause")
@@ -118,14 +106,14 @@ def test_a_revoked_token_pauses_the_run_and_it_goes_on_with_a_valid_one(town: To
 def test_a_report_that_the_forge_refused_is_made_good_and_a_late_git_is_waited_for(town: Town) -> None:
     """Without the permission to comment or to show the gate a run waits; git knows of a merge later than the API."""
     fail = town.stage.forge.fail_next
-    fail("POST", of(town, "/check-runs"), status=403)
-    fail("POST", of(town, "/statuses/.*"), status=403)
-    fail("PATCH", of(town, "/issues/comments/[0-9]+"), status=403)
+    fail(*town.route("show gate"), status=403)
+    fail(*town.route("set status"), status=403)
+    fail(*town.route("edit comment"), status=403)
     run = town.fixed()
     run = town.judged()
     town.settle()
     assert run.published is not None
-    fail("GET", f"^/{re.escape(town.repo)}.git/info/refs$", status=404)
+    fail(*town.route("git"), status=404)
     town.label(run.published.number)
     merged = town.merged_once()
     assert merged.merged is not None

@@ -1,11 +1,12 @@
 """The gate: what counts as an approval, what keeps a change shut, and what is done where people act without it."""
 
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 
 from tests.scenarios.conftest import Found
-from tests.world import BOT_LOGIN, CALC, FIXED, Town
+from tests.world import CALC, FIXED, Town
 from workers.demo.stage import APPROVER, REQUESTER, STRANGER
 
 pytestmark = pytest.mark.timeout(400)
@@ -36,13 +37,12 @@ def refuses(town: Town, number: int, who: str, because: str) -> None:
 def test_approvals_that_do_not_count_and_one_that_does(town: Town) -> None:
     number = opened(town)
     refuses(town, number, REQUESTER, "maria is the requester")
-    refuses(town, number, BOT_LOGIN, f"{BOT_LOGIN} is the bot")
+    refuses(town, number, town.bot, f"{town.bot} is the bot")
     town.stage.forge.set_role(town.repo, STRANGER, "triage")
     refuses(town, number, STRANGER, "sam has triage access, not write")
-    town.stage.forge.add_bot("helper")
-    town.stage.forge.set_role(town.repo, "helper[bot]", "admin")
-    refuses(town, number, "helper[bot]", "helper[bot] is a bot")
-    town.label(town.run.intent.issue)  # on the issue, not on the change
+    helper = town.program("helper", "admin")
+    refuses(town, number, helper, f"{helper} is a bot")
+    town.label_issue(town.run.intent.issue)  # on the issue, not on the change
     town.settle()
     assert town.run.state == "waiting"
     town.label(number)
@@ -57,7 +57,7 @@ def test_an_approval_before_a_later_push_does_not_count(town: Town) -> None:
     town.label(number)
     town.until(lambda run: run.judged and "it is a draft" in str(run.judged.rules), "the draft to be seen")
     assert town.rule(APPROVAL)[0] == "pass"
-    branch = town.scene.changes()[0]["head"]["ref"]
+    branch = town.proposed.branch
     sha = town.commit({"notes.txt": "by hand\n"}, branch, who=REQUESTER)
     drafted(town, number, False)
     town.until(lambda run: run.head == sha, "the push to be seen")
@@ -77,9 +77,7 @@ def test_an_approval_before_a_later_push_does_not_count(town: Town) -> None:
 def drafted(town: Town, number: int, draft: bool) -> None:
     """Make a change a draft, or ready for review; GitHub has no REST call for it."""
     with town.stage.forge.world.lock:
-        change = town.place.issues[number].change
-        assert change is not None
-        change.draft = draft
+        town.change_record(number).draft = draft
 
 
 @pytest.mark.slow
@@ -97,9 +95,9 @@ def test_a_conflict_with_the_base(town: Town) -> None:
     town.sound()
 
 
-def status(town: Town, sha: str, state: str) -> None:
+def status(town: Town, sha: str, state: Literal["pending", "success", "failure"]) -> None:
     """Report on a commit as a person's own CI does."""
-    town.scene.act(APPROVER, "POST", f"statuses/{sha}", state=state, context="lint")
+    town.scene.people.report(APPROVER, sha, "lint", state)
 
 
 @pytest.mark.slow
@@ -147,7 +145,7 @@ def test_the_forges_own_rules_refuse_the_merge(town: Town) -> None:
     town.label(number)
     town.until(lambda run: run.merge_refused is not None, "the refusal")
     town.settle()
-    assert "The forge did not merge #2" in town.status(town.run)
+    assert f"The forge did not merge {town.subject.mark}" in town.status(town.run)
     assert '"lint"' in town.status(town.run)
     status(town, town.run.head, "success")
     town.merged_once()
@@ -184,7 +182,7 @@ def test_a_broken_agent_file_keeps_everything_shut(text: str, said: str, found: 
 @pytest.mark.slow
 def test_an_agent_file_that_breaks_later_shuts_the_gate_until_it_is_mended(town: Town) -> None:
     number = opened(town)
-    branch = town.scene.changes()[0]["head"]["ref"]
+    branch = town.proposed.branch
     town.commit({".agent.yml": "policy: default\nrules: []\n"})
     sha = town.commit({"notes.txt": "one\n"}, branch)
     town.until(lambda run: run.head == sha and run.judged, "the push to be judged")
@@ -197,8 +195,7 @@ def test_an_agent_file_that_breaks_later_shuts_the_gate_until_it_is_mended(town:
     sha = town.commit({"notes.txt": "two\n"}, branch)
     town.until(lambda run: run.head == sha, "the push to be seen")
     town.judged()
-    town.stage.forge.add_user("kim")
-    town.stage.forge.set_role(town.repo, "kim", "write")
+    town.person("kim", "write")
     town.label(number, on=False)
     town.label(number, "kim")  # lee has pushed to it
     town.merged_once()
@@ -207,7 +204,7 @@ def test_an_agent_file_that_breaks_later_shuts_the_gate_until_it_is_mended(town:
 @pytest.mark.slow
 def test_an_agent_file_in_the_head_only_changes_nothing(town: Town) -> None:
     number = opened(town)
-    branch = town.scene.changes()[0]["head"]["ref"]
+    branch = town.proposed.branch
     sha = town.commit({".agent.yml": "policy: solo\n"}, branch, who=APPROVER)
     town.until(lambda run: run.head == sha, "the push to be seen")
     town.judged()
@@ -224,7 +221,7 @@ def test_an_agent_file_in_the_head_only_changes_nothing(town: Town) -> None:
 def test_a_person_closes_the_change_and_a_retry_begins_anew(town: Town) -> None:
     number = opened(town)
     first = town.run.branch
-    town.scene.act(APPROVER, "PATCH", f"pulls/{number}", state="closed")
+    town.scene.people.close_change(APPROVER, number)
     run = town.ended("closed")
     assert "was closed on the forge" in town.status(run)
     assert town.obeyed(run.intent.issue, "/agent retry").outcome == "moved"
@@ -241,7 +238,7 @@ def test_a_person_closes_the_change_and_a_retry_begins_anew(town: Town) -> None:
 @pytest.mark.slow
 def test_a_person_merges_without_the_gate(town: Town) -> None:
     number = opened(town)
-    town.scene.act(APPROVER, "PUT", f"pulls/{number}/merge", merge_method="squash")
+    town.scene.people.merge(APPROVER, number)
     run = town.ended("closed")
     assert run.change_closed is not None
     assert run.change_closed.merged

@@ -18,7 +18,7 @@ import requests
 
 from tests.scenarios.conftest import SECONDS, name_of
 from tests.world import CALC, Town
-from workers.demo.stage import BOT, LABEL, ROLES, Scene, Stage
+from workers.demo.stage import BOT, Stage
 from workers.supervisor import free_port
 
 pytestmark = pytest.mark.timeout(400)
@@ -108,16 +108,13 @@ def gone(pids: set[int]) -> None:
 
 
 def test_a_receiver_alone_keeps_what_comes_until_the_rest_is_up(
-    stage: Stage, tmp_path: Path, request: pytest.FixtureRequest
+    github: Stage, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """SQLite and no Redis: 202 at once; `up` works it off later, and stops cleanly on SIGTERM."""
-    forge, port, secret, log = stage.forge, free_port(), secrets.token_hex(16), tmp_path / "log"
-    town = Town(Scene(stage, f"demo/{name_of(request.node.name)}"))
-    forge.add_repo(town.repo, CALC, roles=ROLES)
-    forge.add_label(town.repo, LABEL)
-    forge.add_hook(town.repo, f"http://127.0.0.1:{port}/webhooks/github", secret)
-    own = environment(tmp_path, **{SECRET: secret})
+    port, secret, log = free_port(), secrets.token_hex(16), tmp_path / "log"
     url = f"http://127.0.0.1:{port}"
+    town = Town(github.scene(name_of(request.node.name), CALC, hook=(url, secret)))
+    own = environment(tmp_path, **{SECRET: secret})
     with running(own, "web", "--port", str(port), log=log) as web:
         ready = awaits(f"{url}/readyz", web, log).json()
         assert (ready["status"], ready["queue"].split(":")[0]) == ("ready", "none")
@@ -134,8 +131,8 @@ def test_a_receiver_alone_keeps_what_comes_until_the_rest_is_up(
     assert town.said(1) == []
     up_environ = {
         **own,
-        "JOURNEYMAN_GITHUB_URL": forge.api_url,
-        "JOURNEYMAN_GITHUB_TOKEN": stage.tokens[BOT],
+        "JOURNEYMAN_GITHUB_URL": github.forge.api_url,
+        "JOURNEYMAN_GITHUB_TOKEN": github.tokens[BOT],
         "JOURNEYMAN_GITHUB_PACING": "false",
         "JOURNEYMAN_SWEEP_SECONDS": "0.5",
     }

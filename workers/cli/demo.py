@@ -3,15 +3,17 @@
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from workers.demo import example
 from workers.demo.source import NotTaken, take
-from workers.demo.story import Plot, Story
+from workers.demo.stage import Dialect
+from workers.demo.story import Plot, Story, Wire
 
 
 def demo(
@@ -21,9 +23,10 @@ def demo(
     ] = None,
     issue: Annotated[str, typer.Option(help="The issue's text; its first line is the title.")] = "",
     model: Annotated[
-        Literal["none", "openai", "anthropic"],
+        Wire,
         typer.Option(help="none: the repair engine; else a scripted model on that vendor's wire, example only."),
     ] = "none",
+    forge: Annotated[Dialect, typer.Option(help="Whose API the forge of this machine speaks.")] = "github",
     seconds: Annotated[float, typer.Option(min=10, max=3600, help="How long each phase may take.")] = 300.0,
 ) -> None:
     """Watch an issue become a merged, policy-gated change on a forge of your own machine. No key, no account.
@@ -34,7 +37,7 @@ def demo(
 
     Example: journeyman demo --repo ../shop --issue "Total is wrong for empty orders"
     """
-    plot = _plot(repo, issue, model, seconds)
+    plot = replace(_plot(repo, issue, model), forge=forge, seconds=seconds)
     screen = Console(stderr=as_json)
     begun = time.monotonic()
 
@@ -47,17 +50,17 @@ def demo(
         if as_json:
             sys.stdout.write(json.dumps(result, indent=2) + "\n")
         else:
-            screen.print(f"\nchange #{result['change']} merged as {result['merged_sha']}", highlight=False)
+            screen.print(f"\nchange {story.mark} merged as {result['merged_sha']}", highlight=False)
             screen.print(f"approved by {result['approved_by']}; audit {result['audit']}", highlight=False)
         if sys.stdout.isatty() and not as_json:
             _stay(story, screen)
 
 
-def _plot(repo: Path | None, issue: str, model: Literal["none", "openai", "anthropic"], seconds: float) -> Plot:
+def _plot(repo: Path | None, issue: str, model: Wire) -> Plot:
     if repo is None:
         if issue:
             raise typer.BadParameter("goes with --repo", param_hint="--issue")
-        return Plot("shop", example.FILES, example.ISSUE_TITLE, example.ISSUE_BODY, model, seconds)
+        return Plot("shop", example.FILES, example.ISSUE_TITLE, example.ISSUE_BODY, model)
     if not issue.strip():
         raise typer.BadParameter("say what is wrong, in quotes; the first line is the title", param_hint="--issue")
     if model != "none":
@@ -69,7 +72,7 @@ def _plot(repo: Path | None, issue: str, model: Literal["none", "openai", "anthr
     for note in taken.notes:
         typer.echo(f"note: {note}", err=True)
     title, _, _ = issue.strip().partition("\n")
-    return Plot(taken.name, taken, title[:200], issue, model, seconds)
+    return Plot(taken.name, taken, title[:200], issue, model)
 
 
 def _stay(story: Story, screen: Console) -> None:

@@ -12,43 +12,42 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
-
-import requests
+from typing import Any, Literal, Self
+from urllib.parse import quote
 
 from bot.bootstrap import Store, open_store
 from bot.config import load, sandbox_python
 from bot.devforge.server import DevForge, Source
-from bot.domain.change import GATE
+from bot.domain.change import Repo, Subject
 from bot.domain.envelope import Envelope, Zone
-from bot.domain.errors import JourneymanError
 from bot.domain.run import Run, extend, fold
 from workers.demo.ci import sandboxed
+from workers.demo.github import GitHubPeople
+from workers.demo.gitlab import GitLabPeople
+from workers.demo.people import Gate, People, Proposed, StoryFailed
 from workers.sandbox.bubblewrap import BubblewrapSandbox
 from workers.supervisor import Installation, free_port
 
 REQUESTER, APPROVER, STRANGER, BOT, LABEL = "maria", "lee", "sam", "journeyman", "approved-by-human"
-ROLES = {REQUESTER: "write", APPROVER: "maintain", STRANGER: "read", f"{BOT}[bot]": "write"}
-SECRET = "JOURNEYMAN_GITHUB_WEBHOOK_SECRET"
+ROLES = {REQUESTER: "write", APPROVER: "maintain", STRANGER: "read"}
 KEPT_OUT = ("JOURNEYMAN_", "OPENAI_", "ANTHROPIC_")
-
-
-class StoryFailed(JourneymanError):
-    """What was waited for did not come; the message says where it stopped and why."""
+Dialect = Literal["github", "gitlab"]
 
 
 @dataclass(slots=True)
 class Stage:
     """Forge and installation, up while entered. `settings` are further variables for the installation.
 
-    `tell(text)` is called with what comes up; `seconds` bounds every wait.
+    `tell(text)` is called with what comes up; `seconds` bounds every wait; `dialect` is whose API the forge speaks.
     """
 
     settings: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 120.0
     tell: Callable[[str], None] = lambda _text: None
+    dialect: Dialect = "github"
     tokens: dict[str, str] = field(default_factory=dict)
     environ: dict[str, str] = field(default_factory=dict)
+    bot: str = field(init=False)
     forge: DevForge = field(init=False)
     installation: Installation = field(init=False)
     store: Store = field(init=False)
@@ -69,9 +68,10 @@ class Stage:
         home = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="journeyman-demo-")))
         sandbox = BubblewrapSandbox(python=sandbox_python())
         sandbox.check()
-        self.forge = self._stack.enter_context(DevForge(home / "forge", runner=sandboxed(sandbox)))
+        self.forge = self._stack.enter_context(self._forge(home / "forge", sandbox))
         self.tokens = {who: self.forge.add_user(who) for who in (REQUESTER, APPROVER, STRANGER)}
-        self.tokens[BOT] = self.forge.add_bot(BOT)
+        self.bot, self.tokens[BOT] = self._bot()
+        self.tokens[self.bot] = self.tokens[BOT]
         self.tell(f"forge on {self.forge.url}")
         self.environ = self._environment(home)
         self.installation = Installation(self.environ, free_port(), log=home / "journeyman.log")
@@ -81,17 +81,32 @@ class Stage:
         self._stack.callback(self.store.database.close)
         self.tell("receiver, broker, agent and clock are up, each with its own credentials only")
 
+    def _forge(self, data: Path, sandbox: BubblewrapSandbox) -> DevForge:
+        return DevForge(data, runner=sandboxed(sandbox))
+
+    def _bot(self) -> tuple[str, str]:
+        """Add the bot's account; return its login and its token."""
+        if self.dialect == "github":
+            return f"{BOT}[bot]", self.forge.add_bot(BOT)
+        return BOT, self.forge.add_user(BOT)
+
+    @property
+    def secret(self) -> str:
+        """The variable of the forge's webhook secret."""
+        return f"JOURNEYMAN_{self.dialect.upper()}_WEBHOOK_SECRET"
+
     def _environment(self, home: Path) -> dict[str, str]:
+        name = f"JOURNEYMAN_{self.dialect.upper()}"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(KEPT_OUT)}
         slack_token = "xoxb-" + secrets.token_hex(12)
         return {
             **kept,
             "JOURNEYMAN_SANDBOX_PYTHON": sandbox_python() or "",
             "JOURNEYMAN_DATA_DIR": str(home / "data"),
-            "JOURNEYMAN_GITHUB_URL": self.forge.api_url,
-            "JOURNEYMAN_GITHUB_TOKEN": self.tokens[BOT],
-            "JOURNEYMAN_GITHUB_PACING": "false",
-            SECRET: secrets.token_hex(20),
+            f"{name}_URL": self.forge.api_url if self.dialect == "github" else self.forge.url,
+            f"{name}_TOKEN": self.tokens[BOT],
+            f"{name}_PACING": "false",
+            self.secret: secrets.token_hex(20),
             "JOURNEYMAN_SLACK_URL": f"{self.forge.url}/slack/api/",
             "JOURNEYMAN_SLACK_TOKEN": slack_token,
             "JOURNEYMAN_SLACK_CHANNEL": self.forge.add_slack(token=slack_token, channel="agents"),
@@ -101,13 +116,23 @@ class Stage:
             **self.settings,
         }
 
-    def scene(self, name: str, source: Source) -> "Scene":
-        """Put a repository on the forge, with its people, the approval label and the hook."""
+    def scene(self, name: str, source: Source, *, hook: tuple[str, str] | None = None) -> "Scene":
+        """Put a repository on the forge, with its people, the approval label and the hook.
+
+        `hook` is the address of another installation, and its secret.
+        """
         repo = f"demo/{name}"
-        self.forge.add_repo(repo, source, roles=ROLES)
+        self.forge.add_repo(repo, source, roles={**ROLES, self.bot: "write"})
         self.forge.add_label(repo, LABEL, color="0e8a16", description="A human approves this change")
-        self.forge.add_hook(repo, f"{self.installation.url}/webhooks/github", self.environ[SECRET])
-        return Scene(self, repo)
+        url, secret = hook or (self.installation.url, self.environ[self.secret])
+        self.forge.add_hook(repo, f"{url}/webhooks/{self.dialect}", secret)
+        return Scene(self, repo, self._people(repo))
+
+    def _people(self, repo: str) -> People:
+        place = Repo(self.dialect, repo)
+        if self.dialect == "github":
+            return GitHubPeople(place, f"{self.forge.api_url}/repos/{repo}", self.tokens, APPROVER)
+        return GitLabPeople(place, f"{self.forge.api_url}/projects/{quote(repo, safe='')}", self.tokens, APPROVER)
 
     def log(self) -> str:
         """Return the end of what the processes printed."""
@@ -121,55 +146,49 @@ class Scene:
 
     stage: Stage
     repo: str
+    people: People
     _known: dict[str, tuple[Run, Envelope]] = field(default_factory=dict)
 
-    def act(self, who: str, method: str, path: str, **body: object) -> Any:
-        """Call the forge's API as a person; raises StoryFailed when the forge refuses."""
-        headers = {"Authorization": f"Bearer {self.stage.tokens[who]}", "Accept": "application/vnd.github+json"}
-        url = f"{self.stage.forge.api_url}/repos/{self.repo}/{path}"
-        answer = requests.request(method, url, json=body or None, headers=headers, timeout=10)
-        if not answer.ok:
-            raise StoryFailed(f"{who} could not {method} {path}: {answer.status_code} {answer.text[:300]}")
-        return answer.json() if answer.content else None
+    def subject(self, kind: Literal["issue", "change"], number: int) -> Subject:
+        """Name an issue or a change of this repository."""
+        return Subject(Repo(self.stage.dialect, self.repo), kind, number)
 
     def open_issue(self, title: str, body: str, who: str = REQUESTER) -> int:
         """Open an issue as a person; returns its number."""
-        return int(self.act(who, "POST", "issues", title=title, body=body)["number"])
+        return self.people.open_issue(who, title, body)
 
-    def say(self, issue: int, text: str, who: str = REQUESTER) -> int:
-        """Comment as a person; returns the comment's id."""
-        return int(self.act(who, "POST", f"issues/{issue}/comments", body=text)["id"])
+    def say(self, where: int | Subject, text: str, who: str = REQUESTER) -> int:
+        """Comment on an issue (by its number) or a change as a person; returns the comment's id."""
+        return self.people.say(who, self._subject(where), text)
 
-    def approve(self, number: int, who: str = APPROVER) -> None:
+    def approve(self, change: int, who: str = APPROVER) -> None:
         """Set the approval label on a change as a person."""
-        self.act(who, "POST", f"issues/{number}/labels", labels=[LABEL])
+        self.people.label(who, change, LABEL, on=True)
 
-    def comments(self, issue: int) -> list[str]:
-        """Return what the bot said on an issue or change."""
-        found = self.act(APPROVER, "GET", f"issues/{issue}/comments?per_page=100")
-        return [str(comment["body"]) for comment in found if comment["user"]["login"] == f"{BOT}[bot]"]
+    def comments(self, where: int | Subject) -> list[str]:
+        """Return what the bot said on an issue (by its number) or a change."""
+        found = self.people.comments(self._subject(where))
+        return [comment.text for comment in found if comment.author == self.stage.bot]
 
-    def reactions(self, comment: int) -> list[str]:
+    def reactions(self, where: int | Subject, comment: int) -> list[str]:
         """Return the reactions to a comment."""
-        return [str(one["content"]) for one in self.act(APPROVER, "GET", f"issues/comments/{comment}/reactions")]
+        return self.people.reactions(self._subject(where), comment)
 
-    def changes(self) -> list[dict[str, Any]]:
+    def changes(self) -> list[Proposed]:
         """Return every change of the repository, the latest first."""
-        return list(self.act(APPROVER, "GET", "pulls?state=all&per_page=100"))
+        return self.people.changes()
 
-    def gate(self, sha: str) -> str:
-        """Return what the forge shows of the gate on a commit: permitted, blocked or missing."""
-        runs = self.act(APPROVER, "GET", f"commits/{sha}/check-runs?check_name={GATE.replace('/', '%2F')}")[
-            "check_runs"
-        ]
-        if not runs:
-            return "missing"
-        return "permitted" if runs[0]["conclusion"] == "success" else "blocked"
+    def gate(self, sha: str) -> Gate:
+        """Return what the forge shows of the gate on a commit."""
+        return self.people.gate(sha)
+
+    def _subject(self, where: int | Subject) -> Subject:
+        return self.subject("issue", where) if isinstance(where, int) else where
 
     def runs(self) -> list[Run]:
         """Return all runs of the repository, the latest first."""
         ledger = self.stage.store.ledger
-        rows = ledger.runs(repo=f"github:{self.repo}")
+        rows = ledger.runs(repo=f"{self.stage.dialect}:{self.repo}")
         for row in rows:
             known = self._known.get(row.run)
             if known is None:

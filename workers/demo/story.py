@@ -9,8 +9,9 @@ from typing import Any, Literal
 from bot.adapters.audit_files import verify_database
 from bot.domain.run import Run
 from workers.demo import example
+from workers.demo.people import StoryFailed
 from workers.demo.source import Taken, copied
-from workers.demo.stage import APPROVER, LABEL, REQUESTER, Scene, Stage, StoryFailed
+from workers.demo.stage import APPROVER, LABEL, REQUESTER, Dialect, Scene, Stage
 from workers.models.script import parse
 from workers.models.scripted_server import ScriptedServer
 
@@ -26,12 +27,16 @@ class Plot:
     title: str
     body: str
     model: Wire = "none"
+    forge: Dialect = "github"
     seconds: float = 300.0
 
 
 @dataclass(slots=True)
 class Story:
-    """One playing of a plot. `tell(phase, text)` is called with each thing that happens."""
+    """One playing of a plot. `tell(phase, text)` is called with each thing that happens.
+
+    `mark` is the change as the forge's people write it, once there is one.
+    """
 
     plot: Plot
     tell: Callable[[str, str], None]
@@ -40,12 +45,15 @@ class Story:
     stage: Stage = field(init=False)
     scene: Scene = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack)
+    mark: str = field(default="", init=False)
     _state: str = field(default="", init=False)
 
     def __enter__(self) -> "Story":
         try:
             with self._phase("start"):
-                stage = Stage(self._model(), self.plot.seconds, lambda text: self.tell("start", text))
+                stage = Stage(
+                    self._model(), self.plot.seconds, lambda text: self.tell("start", text), dialect=self.plot.forge
+                )
                 self.stage = self._stack.enter_context(stage)
                 self.scene = self._scene()
         except BaseException:
@@ -101,6 +109,7 @@ class Story:
             "slack_messages": len(self.stage.forge.slack_messages()),
             "audit": audit,
             "run": opened.id,
+            "forge": self.plot.forge,
             "model": self.plot.model,
             "seconds": {phase: round(seconds, 2) for phase, seconds in self.seconds.items()},
         }
@@ -108,7 +117,7 @@ class Story:
     def _ask(self) -> int:
         with self._phase("ask"):
             issue = self.scene.open_issue(self.plot.title, self.plot.body)
-            self.links = {"forge": self.stage.forge.url, "issue": f"{self._page}/issues/{issue}"}
+            self.links = {"forge": self.stage.forge.url, "issue": self.scene.people.issue_page(issue)}
             self.tell("ask", f"{REQUESTER} opened issue #{issue}: {self.plot.title}")
             self.scene.say(issue, "/agent fix")
             self.tell("ask", f"{REQUESTER} commented: /agent fix")
@@ -118,8 +127,9 @@ class Story:
         with self._phase("fix"):
             run = self._until("fix", lambda run: run.published is not None, "a change to be opened")
             assert run.published is not None
-            self.links["change"] = f"{self._page}/pull/{run.published.number}"
-            self.tell("fix", f"change #{run.published.number} is open: {self.links['change']}")
+            self.mark = self.scene.subject("change", run.published.number).mark
+            self.links["change"] = self.scene.changes()[0].page
+            self.tell("fix", f"change {self.mark} is open: {self.links['change']}")
         return run
 
     def _check(self) -> str:
@@ -145,7 +155,7 @@ class Story:
         with self._phase("approve"):
             assert opened.published is not None
             self.scene.approve(opened.published.number)
-            self.tell("approve", f"{APPROVER} set the label {LABEL} on #{opened.published.number}")
+            self.tell("approve", f"{APPROVER} set the label {LABEL} on {self.mark}")
             run = self._until("approve", lambda run: run.merged is not None, "the merge")
             return run, self.scene.gate(run.head)
 
@@ -172,10 +182,6 @@ class Story:
                 self.tell(phase, f"the run is {state}")
 
         return self.scene.until(holds, what, seen=seen)
-
-    @property
-    def _page(self) -> str:
-        return f"{self.stage.forge.url}/{self.scene.repo}"
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
