@@ -7,7 +7,8 @@ from pathlib import Path
 
 from bot.domain import facts as f
 from bot.domain.commands import Unknown
-from bot.services import messages
+from bot.policy.load import load as load_policy
+from bot.services import answers, messages
 from bot.services.explain import why
 from tests.builders import (
     HEAD,
@@ -25,6 +26,7 @@ from tests.builders import (
 )
 
 FOLDER = Path(__file__).parent / "unit" / "snapshots"
+POLICY = Path(__file__).parents[1] / "policies" / "default.yml"
 
 FAILED = f.TaskFailed("repair", 1, "no_patch", "tried 120 candidates in 58 s;\nnone made test_add pass")
 USED = f.ModelUsed("repair", "openai", "small", 1200, 300, 0.02)
@@ -106,6 +108,16 @@ def said() -> dict[str, str]:
     texts["already"] = messages.already(PLANNED)
     texts["no-run"] = messages.no_run("stop")
     texts["overtaken"] = messages.overtaken("fix", "stop")
+    policy, verdict = load_policy(POLICY.read_text(encoding="utf-8"), "default"), run_of(*FACTS["blocked"]).judged
+    texts["explain"] = answers.rules(policy, None)
+    texts["explain-judged"] = answers.rules(policy, verdict)
+    texts["explain-rule"] = answers.rule("Approved by a human", policy, verdict)
+    texts["explain-rule-not-judged"] = answers.rule("no protected path is touched", policy, None)
+    texts["explain-no-such-rule"] = answers.rule("tests green", policy, verdict)
+    texts["explain-no-policy"] = messages.no_policy(".agent.yml:3:1: this key is there twice")
+    texts["budget"] = answers.budget(run_of(*FACTS["working"]), 2, 50, 3)
+    texts["budget-unknown-cost"] = answers.budget(run_of(*FACTS["publishing"]), 1, 50, 3)
+    texts["budget-no-model"] = answers.budget(run_of(*FACTS["opened"]), 1, 50, 3)
     texts["why-done"] = why(run_of(*FACTS["done"]), envelopes([f.Requested(intent()), *FACTS["done"]]))
     texts["why-failed"] = why(run_of(*FACTS["failed"]), envelopes([f.Requested(intent()), *FACTS["failed"]]))
     return texts

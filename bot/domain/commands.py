@@ -8,7 +8,7 @@ import difflib
 from dataclasses import dataclass
 from unicodedata import category
 
-VERBS = ("fix", "plan", "approve", "stop", "retry", "why", "help")
+VERBS = ("fix", "plan", "approve", "stop", "retry", "why", "explain", "budget", "help")
 PREFIX = "/agent"
 
 
@@ -49,6 +49,18 @@ class Why:
 
 
 @dataclass(frozen=True, slots=True)
+class Explain:
+    """Say what the policy's rule of this name asks for, and how it stands; with no name, of all rules."""
+
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Say what the run has used, and how much more it may."""
+
+
+@dataclass(frozen=True, slots=True)
 class Help:
     """List the commands."""
 
@@ -64,7 +76,10 @@ class Unknown:
 Act = Fix | Plan | Approve | Stop | Retry
 """What takes write access: it moves something."""
 
-Command = Act | Why | Help | Unknown
+Ask = Why | Explain | Budget | Help | Unknown
+"""What anybody may ask: it is answered, and nothing moves."""
+
+Command = Act | Ask
 
 
 def parse(comment: str) -> Command | None:
@@ -96,6 +111,10 @@ def parse(comment: str) -> Command | None:
             return Retry()
         case "why":
             return Why()
+        case "explain":
+            return Explain(line)
+        case "budget":
+            return Budget()
         case "help":
             return Help()
         case _:

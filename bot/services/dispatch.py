@@ -7,15 +7,16 @@ from typing import assert_never
 from bot.domain import commands as c
 from bot.domain import events as e
 from bot.domain.change import GATE, Repo, Role, Subject
-from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, Unavailable
+from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, PolicyError, Unavailable
 from bot.domain.facts import Handled, PlanApproved, Requested, Retried, Stopped, Woken
 from bot.domain.intent import Intent
-from bot.domain.run import Run, fold, run_id
+from bot.domain.run import MAX_ATTEMPTS, Run, fold, run_id
 from bot.ports import Job
-from bot.services import messages
+from bot.services import answers, messages
 from bot.services.books import DeliveryBook, Effect, Performer, RunBook, row_of
 from bot.services.deps import Broker
 from bot.services.explain import why
+from bot.services.policies import policy_of
 
 MAX_RUNS_PER_ISSUE = 50
 OPEN_STATES = {"waiting", "merging"}
@@ -123,6 +124,14 @@ class Dispatch:
         kind = "refusal" if isinstance(command, c.Act) else self.verb
         nobody = f"reply-to:{event.by.replace('--', '-.')}:{kind}"
         self.topic = f"reply-{event.comment}" if role.at_least(Role.WRITE) else nobody
+        if isinstance(command, c.Ask):
+            return self._tell(book, event, command)
+        if not role.at_least(Role.WRITE):
+            self._say(book, event, messages.not_allowed(event.by, role, self.verb))
+            return self._outcome("refused", f"{event.by} has {role} access, not write")
+        return self._obey(book, event, command, role)
+
+    def _tell(self, book: DeliveryBook, event: e.Commented, command: c.Ask) -> Handled:
         match command:
             case c.Help():
                 return self._answer(book, event, messages.help_text(), "help")
@@ -130,10 +139,12 @@ class Dispatch:
                 return self._answer(book, event, messages.unknown(command), "no such command")
             case c.Why():
                 return self._why(book, event)
-        if not role.at_least(Role.WRITE):
-            self._say(book, event, messages.not_allowed(event.by, role, self.verb))
-            return self._outcome("refused", f"{event.by} has {role} access, not write")
-        return self._obey(book, event, command, role)
+            case c.Explain(rule):
+                return self._explain(book, event, rule)
+            case c.Budget():
+                return self._budget(book, event)
+            case _:  # pragma: no cover - the type checker proves that nothing is left
+                assert_never(command)
 
     def _obey(self, book: DeliveryBook, event: e.Commented, command: c.Act, role: Role) -> Handled:
         later = self._overtaken_by()
@@ -256,6 +267,27 @@ class Dispatch:
             return self._answer(book, event, messages.no_run("tell"), "no run")
         self._say(book, event, why(run, self.deps.ledger.read(run.id)))
         return self._outcome("answered", "why", run.id)
+
+    def _explain(self, book: DeliveryBook, event: e.Commented, rule: str) -> Handled:
+        run, repo = self._latest(event.subject), event.subject.repo
+        forge = self.deps.forge(repo)
+        base = run.published.base if run is not None and run.published is not None else forge.default_branch(repo)
+        try:
+            policy = policy_of(self.deps, repo, forge.head(repo, base))
+        except PolicyError as error:
+            return self._answer(book, event, messages.no_policy(str(error)), "the policy cannot be read")
+        judged = run.judged if run is not None else None
+        text = answers.rule(rule, policy, judged) if rule else answers.rules(policy, judged)
+        self._say(book, event, text)
+        return self._outcome("answered", "explained", run.id if run is not None else None)
+
+    def _budget(self, book: DeliveryBook, event: e.Commented) -> Handled:
+        run = self._latest(event.subject)
+        if run is None:
+            return self._answer(book, event, messages.no_run("tell"), "no run")
+        rows = self.deps.ledger.runs(repo=str(event.subject.repo), issue=run.intent.issue, limit=MAX_RUNS_PER_ISSUE)
+        self._say(book, event, answers.budget(run, len(rows), MAX_RUNS_PER_ISSUE, MAX_ATTEMPTS))
+        return self._outcome("answered", "budget", run.id)
 
     # --- what is said
     def _answer(self, book: DeliveryBook, event: e.Commented, text: str, reason: str) -> Handled:

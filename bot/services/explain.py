@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.domain import facts as f
+from bot.domain.change import Repo, Subject
 from bot.domain.envelope import Envelope
 from bot.domain.run import Run
 from bot.services.messages import headline, verdict_table
@@ -25,18 +26,20 @@ def why(run: Run, envelopes: list[Envelope]) -> str:
 
 def story(envelopes: list[Envelope]) -> list[str]:
     """Return one line for each fact that people care for, with its time and who signed it."""
-    rows = []
+    rows, repo = [], None
     for envelope in envelopes:
         fact = f.decode(envelope.kind, envelope.body)
         if isinstance(fact, HIDDEN):
             continue
+        if isinstance(fact, f.Requested):
+            repo = fact.intent.repo
         moment = datetime.fromtimestamp(envelope.clock.wall / 1000, UTC).strftime("%H:%M:%S")
-        rows.append(f"- {moment} {tell(fact)} ({envelope.zone})")
+        rows.append(f"- {moment} {tell(fact, repo)} ({envelope.zone})")
     return rows
 
 
-def tell(fact: f.Fact) -> str:
-    """Tell one fact in a few words."""
+def tell(fact: f.Fact, repo: Repo | None = None) -> str:
+    """Tell one fact in a few words; `repo` is where it happened."""
     match fact:
         case f.Requested(intent):
             return f"{code(intent.requester)} asked for a {intent.kind} of #{intent.issue}"
@@ -65,7 +68,7 @@ def tell(fact: f.Fact) -> str:
         case f.EffectFailed(key, reason):
             return f"{code(key)} failed: {code(reason)}"
         case f.Published(number, branch, _, head):
-            return f"change #{number} opened from {code(branch)} at {head[:12]}"
+            return f"change {_mark(repo, number)} opened from {code(branch)} at {head[:12]}"
         case f.HeadSeen(sha):
             return f"somebody else pushed {sha[:12]}"
         case f.Judged(sha, _, _, state):
@@ -77,7 +80,7 @@ def tell(fact: f.Fact) -> str:
         case f.IssueClosed(number):
             return f"issue #{number} closed"
         case f.ChangeClosed(number, by, merged):
-            return f"change #{number} {'merged' if merged else 'closed'} by {code(by or 'somebody')}"
+            return f"change {_mark(repo, number)} {'merged' if merged else 'closed'} by {code(by or 'somebody')}"
         case f.Stopped(by):
             return f"stopped by {code(by)}"
         case f.Retried(by):
@@ -92,3 +95,7 @@ def tell(fact: f.Fact) -> str:
             return f"{code(key)} done"
         case f.Woken(cause):
             return f"woken by {code(cause)}"
+
+
+def _mark(repo: Repo | None, change: int) -> str:
+    return Subject(repo, "change", change).mark if repo is not None else f"#{change}"

@@ -20,6 +20,8 @@ HELP = {
     "stop": "stop the run of this issue",
     "retry": "try a stopped or failed run again",
     "why": "tell what happened and what it waits for",
+    "explain": "say what the gate's rules ask for (`/agent explain RULE` for one of them)",
+    "budget": "say what the run has used, and how much more it may",
     "help": "list the commands",
 }
 FOOTER = "`/agent why` · `/agent stop` · `/agent help`"
@@ -37,8 +39,8 @@ def status(run: Run) -> str:
     if details:
         parts += ["", "<details><summary>Details</summary>", "", *details, "", "</details>"]
     # While tasks run, every call would change the cost and so edit the comment.
-    cost = "" if run.state == "working" else f"{_cost(run)} · "
-    parts += ["", f"{run.id} · {cost}{FOOTER}"]
+    used = "" if run.state == "working" else f"{cost(run)} · "
+    parts += ["", f"{run.id} · {used}{FOOTER}"]
     return "\n".join(parts)
 
 
@@ -152,7 +154,8 @@ def _details(run: Run) -> list[str]:
     return rows
 
 
-def _cost(run: Run) -> str:
+def cost(run: Run) -> str:
+    """What the run has used of models, in one line."""
     if not run.used:
         return "no model used"
     tokens = sum(use.input_tokens + use.output_tokens for use in run.used)
@@ -299,6 +302,13 @@ def already(run: Run) -> str:
 def no_run(verb: str) -> str:
     """The answer to a command that needs a run where there is none."""
     return f"No run works on this, so there is nothing to {verb}. `/agent fix` on an issue begins one."
+
+
+def no_policy(problem: str) -> str:
+    """The answer to a question about rules that cannot be read."""
+    return (
+        f"The policy cannot be read, so the gate stays shut: {code(problem, 400)}. Mend the file on the target branch."
+    )
 
 
 def overtaken(verb: str, by: str) -> str:

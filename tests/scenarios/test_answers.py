@@ -191,6 +191,10 @@ ANSWERED = {
     "/agent retry": "nothing to retry",
     "/agent why": "nothing to tell",
     "/agent approve 12345678": "nothing to approve",
+    "/agent explain": "- `approved by a human`: the label `approved-by-human`, set on the present head by a human",
+    "/agent explain no protected path": "Did you mean `no protected path is touched`?",
+    "/agent explain 'Tests are green'": "`tests are green` asks for: at least one check succeeded on the head",
+    "/agent budget": "nothing to tell",
     "/agent <img src=x> @lee": "There is no command `<img`.",
 }
 

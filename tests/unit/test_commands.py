@@ -6,7 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.commands import VERBS, Approve, Command, Fix, Help, Plan, Retry, Stop, Unknown, Why, parse
+from bot.domain.commands import (
+    VERBS,
+    Approve,
+    Budget,
+    Command,
+    Explain,
+    Fix,
+    Help,
+    Plan,
+    Retry,
+    Stop,
+    Unknown,
+    Why,
+    parse,
+)
 
 TABLE: list[tuple[str, Command | None]] = [
     ("/agent fix", Fix()),
@@ -30,6 +44,10 @@ TABLE: list[tuple[str, Command | None]] = [
     ("/agent stop\nnow", Stop()),
     ("/agent retry", Retry()),
     ("/agent why", Why()),
+    ("/agent explain", Explain()),
+    ("/agent explain tests are green\nplease", Explain("tests are green")),
+    ("/agent budget", Budget()),
+    ("/agent budgte", Unknown("budgte", "budget")),
     ("/agent help", Help()),
     ("/agent", Help()),
     ("/agent   ", Help()),

@@ -15,7 +15,9 @@ from markdown_it.token import Token
 from bot.domain import facts as f
 from bot.domain.commands import Unknown
 from bot.domain.run import Run, apply
-from bot.services import messages
+from bot.policy.load import LoadedPolicy
+from bot.policy.model import Checks, Label, Policy, Requires, Rule
+from bot.services import answers, messages
 from bot.services.explain import MAX_ROWS, story, tell, why
 from bot.services.quoting import block, code, plain, visible
 from tests import snapshots
@@ -123,6 +125,13 @@ def lives(evil: str) -> Iterator[tuple[str, list[f.Fact]]]:
     )
 
 
+def policy_named(evil: str) -> LoadedPolicy:
+    """Return a policy whose rule is called that, as a repository's own could be."""
+    label = Label(name=evil[:50])
+    rules = (Rule(name=evil, requires=Requires(label=label, checks=Checks(ignore=(evil,)))),)
+    return LoadedPolicy(Policy(version=1, rules=rules), evil, "d" * 64)
+
+
 def markdowns(evil: str) -> Iterator[tuple[str, str]]:
     """Every markdown text that the bot makes of such runs."""
     for name, facts in lives(evil):
@@ -134,6 +143,14 @@ def markdowns(evil: str) -> Iterator[tuple[str, str]]:
             yield f"already {name}", messages.already(run)
             if stream:
                 yield f"why {name}", why(run, stream)
+            yield f"budget {name}", answers.budget(run, 1, 50, 3)
+            if run.judged is not None:
+                hostile = evil.translate({ord(char): " " for char in evil if not char.isprintable()}).strip()[:100]
+                policy = policy_named(hostile or "x")
+                verdict = replace(run.judged, rules=((hostile or "x", "fail", evil),))
+                yield f"explain {name}", answers.rules(policy, verdict)
+                yield f"explain rule {name}", answers.rule(hostile or "x", policy, verdict)
+                yield f"explain no rule {name}", answers.rule(f"zz{evil}", policy_named("x"), verdict)
             if run.solution is not None:
                 yield f"body {name}", messages.change_body(run, [evil] * 5, 1, 1, "alice@mail.example")
             if run.judged is not None:
