@@ -318,8 +318,9 @@ class Git(Protocol):
         message: str,
         author: tuple[str, str],
         date_epoch: int,
+        moves: bool = False,
     ) -> CommitResult:
-        """Apply a patch onto a base commit and push it as `branch`.
+        """Apply a patch onto a base commit and push it as `branch`, which is new, or `moves` on from the base commit.
 
         The same arguments make the same commit. A branch that is already there at this commit is success; at another
         commit it is Stale. Raises PatchRefused when the patch does not apply.

@@ -94,6 +94,21 @@ def said() -> dict[str, str]:
     )
     partly = done(still_failing="test_net.py::test_get, test_net.py::test_put", still_failing_count=2)
     texts["change-body-still-failing"] = messages.change_body(run_of(*STORY.planned, partly), ["calc.py"], 1, 1, MAIL)
+    revised = {
+        "kind": "revise",
+        "change": 8,
+        "base": "agent/issue-7-x",
+        "target": "main",
+        "text": "call it `total` @bob",
+    }
+    for name in ("planning", "working", "publishing", "opened", "failed", "stopped"):
+        texts[f"revise-{name}"] = messages.status(run_of(*FACTS[name], **revised))
+    texts["revise-commit-message"] = messages.commit_message(run_of(*STORY.solved, **revised), MAIL)
+    texts["revise-why"] = why(
+        run_of(*STORY.opened, **revised), envelopes([f.Requested(intent(**revised)), *STORY.opened])
+    )
+    texts["revise-what"] = messages.revise_what()
+    texts["revise-nothing"] = messages.nothing_to_revise()
     texts["commit-message"] = messages.commit_message(solved, MAIL)
     texts["trailers-approved"] = "\n".join(messages.trailers(solved, MAIL, ("bob", "carol")))
     for name, verdict in {"permitted": judged(), "waiting": WAITING, "blocked": BLOCKED}.items():

@@ -248,7 +248,7 @@ class Town:
 
     def status(self, run: Run) -> str:
         """Return the one status comment of a run."""
-        mine = [text for text in self.said(run.intent.issue) if is_marked(run.id, text)]
+        mine = [text for text in self.said(run.intent.subject) if is_marked(run.id, text)]
         assert len(mine) == 1, mine
         return mine[0]
 

@@ -67,19 +67,21 @@ class Git:
         message: str,
         author: tuple[str, str],
         date_epoch: int,
+        moves: bool = False,
         seconds: float = 120.0,
     ) -> CommitResult:
         """Put one commit, `patch` on top of `base_sha`, at `branch` of the remote.
 
-        The same arguments give the same commit, so this can be said twice. The branch is created, or found at this
-        very commit; at any other it is somebody's work and stays untouched (Stale). Raises PatchRefused when the patch
+        The same arguments give the same commit, so this can be said twice. The branch is created (or, when it `moves`,
+        taken on from `base_sha`), or found at this very commit; at any other it is somebody's work and stays untouched
+        (Stale). Raises PatchRefused when the patch
         does not apply or changes nothing.
         """
         ref = _ref(branch)
         with self._with_commits(remote, seconds, base_sha) as made:
             tree = _patched(made, base_sha, patch)
             sha = _commit(made, tree, base_sha, message, _signed(author, date_epoch))
-            _place(made, ref, sha)
+            _place(made, ref, sha, base_sha if moves else "")
             return CommitResult(sha, tree)
 
     def landed(self, remote: Remote, *, head_sha: str, merged_sha: str, seconds: float = 300.0) -> tuple[bool, str]:
@@ -251,22 +253,22 @@ def _commit(made: Scratch, tree: str, parent: str, message: str, who: dict[str, 
         raise Invalid(f"git refuses this message or author: {error.words}") from error
 
 
-def _place(made: Scratch, ref: str, sha: str) -> None:
-    """Create the branch at `sha`, or see that it is there; after an unclear answer, look again."""
-    if _is_placed(made, ref, sha):
+def _place(made: Scratch, ref: str, sha: str, old: str) -> None:
+    """Bring the branch from `old` (empty: it is new) to `sha`, or see that it is there; if unclear, look again."""
+    if _is_placed(made, ref, sha, old):
         return
     try:
-        made.network("push", *_PUSH, f"--force-with-lease={ref}:", "--", made.remote.url, f"{sha}:{ref}")
+        made.network("push", *_PUSH, f"--force-with-lease={ref}:{old}", "--", made.remote.url, f"{sha}:{ref}")
     except (Denied, Unavailable):
-        if not _is_placed(made, ref, sha):
+        if not _is_placed(made, ref, sha, old):
             raise
 
 
-def _is_placed(made: Scratch, ref: str, sha: str) -> bool:
+def _is_placed(made: Scratch, ref: str, sha: str, old: str) -> bool:
     rows = made.network("ls-remote", "--quiet", "--", made.remote.url, ref).decode("ascii", "replace").splitlines()
     there = {name: oid for oid, _, name in (row.partition("\t") for row in rows)}.get(ref)
-    if there is not None and there != sha:
-        raise Stale(f"{ref} is at {there}, which is not ours; it stays as it is")
+    if (there or "") not in (sha, old):
+        raise Stale(f"{ref} is {f'at {there}, which is not ours' if there else 'gone'}; it stays as it is")
     return there == sha
 
 

@@ -8,7 +8,7 @@ import difflib
 from dataclasses import dataclass
 from unicodedata import category
 
-VERBS = ("fix", "plan", "approve", "stop", "retry", "why", "explain", "budget", "help")
+VERBS = ("fix", "plan", "approve", "revise", "stop", "retry", "why", "explain", "budget", "help")
 PREFIX = "/agent"
 
 
@@ -31,6 +31,13 @@ class Approve:
     """Approve the plan with this digest (or its first 8 or more characters)."""
 
     digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Revise:
+    """Put one more commit on the open change, so that it is as `text` says."""
+
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class Unknown:
     nearest: str = ""
 
 
-Act = Fix | Plan | Approve | Stop | Retry
+Act = Fix | Plan | Approve | Revise | Stop | Retry
 """What takes write access: it moves something."""
 
 Ask = Why | Explain | Budget | Help | Unknown
@@ -105,6 +112,8 @@ def parse(comment: str) -> Command | None:
             return Plan(text)
         case "approve":
             return Approve(line.split()[0].lower() if line else "")
+        case "revise":
+            return Revise(text)
         case "stop":
             return Stop()
         case "retry":

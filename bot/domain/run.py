@@ -72,6 +72,8 @@ class Run:
     @property
     def branch(self) -> str:
         """Return the branch that this run publishes to: always the same for the same run and generation."""
+        if self.intent.kind == "revise":
+            return self.intent.base
         suffix = f"-{self.generation}" if self.generation > 1 else ""
         return f"agent/issue-{self.intent.issue}-{self.id.removeprefix('run-')[:8]}{suffix}"
 
@@ -95,14 +97,20 @@ class Run:
     @property
     def terminal(self) -> bool:
         """Tell whether the run has ended (a retry can begin it again)."""
-        finished = self.merged is not None and self.issue_closed
-        return finished or self.stopped is not None or self.failed is not None or self.change_closed is not None
+        return self._reached or self.stopped is not None or self.failed is not None or self.change_closed is not None
+
+    @property
+    def _reached(self) -> bool:
+        """Tell whether the goal is reached: a fix has landed and its issue is closed, a revision is on its change."""
+        if self.intent.kind == "revise":
+            return self.published is not None
+        return self.merged is not None and self.issue_closed
 
     @property
     def state(self) -> str:
         """Return the state in one word, for people and for the read model."""
         marks = (
-            (self.merged is not None and self.issue_closed, "done"),
+            (self._reached, "done"),
             (self.failed is not None, "failed"),
             (self.stopped is not None, "stopped"),
             (self.change_closed is not None, "closed"),

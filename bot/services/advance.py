@@ -15,7 +15,7 @@ from bot.services import land
 from bot.services.books import ABANDONED, Performer, RunBook
 from bot.services.deps import Broker
 from bot.services.patch import NEVER
-from bot.services.policies import policy_of
+from bot.services.policies import policy_for
 from bot.services.publish import publish
 from bot.services.report import report
 
@@ -150,8 +150,7 @@ def _freeze(deps: Broker, book: RunBook) -> None:
     """Freeze the plan; where the policy cannot be read nothing could be published, so nothing is tried."""
     run = book.run
     assert run.draft is not None
-    assert run.source is not None
-    policy = policy_of(deps, run.intent.repo, run.source.base_sha)
+    policy = policy_for(deps, run)
     problem = _objection(run, run.draft)
     if problem:
         book.write(f.Failed("plan_refused", problem))

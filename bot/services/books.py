@@ -82,7 +82,7 @@ def _preview(run: Run, facts: Sequence[Fact]) -> Run:
 
 def row_of(run: Run, version: int, now: float) -> RunRow:
     """Return the read model of a run."""
-    change = run.published.number if run.published is not None else None
+    change = run.published.number if run.published is not None else run.intent.change
     return RunRow(run.id, str(run.intent.repo), run.intent.issue, change, run.state, version, now, run.head)
 
 

@@ -1,7 +1,7 @@
 """Decide what a delivery means: start a run, move one, answer, or nothing. Every delivery gets exactly one outcome."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from bot.domain import commands as c
@@ -11,7 +11,7 @@ from bot.domain.errors import Conflict, Denied, ForgeError, NotFound, PolicyErro
 from bot.domain.facts import Handled, PlanApproved, Requested, Retried, Stopped, Woken
 from bot.domain.intent import Intent
 from bot.domain.run import MAX_ATTEMPTS, Run, fold, run_id
-from bot.ports import Job
+from bot.ports import Job, RunRow
 from bot.services import answers, messages
 from bot.services.books import DeliveryBook, Effect, Performer, RunBook, row_of
 from bot.services.deps import Broker
@@ -153,6 +153,8 @@ class Dispatch:
             return self._answer(book, event, text, f"/agent {later.command}, written later, was obeyed before it came")
         if isinstance(command, c.Fix | c.Plan):
             return self._start(book, event, command)
+        if isinstance(command, c.Revise):
+            return self._revise(book, event, command.text)
         latest = self._latest(event.subject)
         if latest is None:
             return self._answer(book, event, messages.no_run(self.verb), "no run")
@@ -178,9 +180,16 @@ class Dispatch:
                 return handled
         return None
 
-    def _latest(self, subject: Subject) -> Run | None:
+    def _rows_on(self, subject: Subject) -> Sequence[RunRow]:
         issue, change = (subject.number, None) if subject.kind == "issue" else (None, subject.number)
-        rows = self.deps.ledger.runs(repo=str(subject.repo), issue=issue, change=change, limit=MAX_RUNS_PER_ISSUE)
+        return self.deps.ledger.runs(repo=str(subject.repo), issue=issue, change=change, limit=MAX_RUNS_PER_ISSUE)
+
+    def _runs_on(self, subject: Subject) -> list[Run]:
+        """Return the runs of an issue or a change, the latest first."""
+        return [fold(self.deps.ledger.read(row.run)) for row in self._rows_on(subject)]
+
+    def _latest(self, subject: Subject) -> Run | None:
+        rows = self._rows_on(subject)
         live = [row for row in rows if row.state not in ENDED]
         latest = next(iter([*live, *rows]), None)
         return fold(self.deps.ledger.read(latest.run)) if latest is not None else None
@@ -219,6 +228,42 @@ class Dispatch:
         )
         return self._begin(intent, run_id(repo, number, len(runs)), cause)
 
+    def _revise(self, book: DeliveryBook, event: e.Commented, text: str) -> Handled:
+        repo, cause = event.subject.repo, _cause(event)
+        runs = self._runs_on(event.subject)
+        if any(cause in run.causes for run in runs):
+            return self._outcome("repeated", "this comment began a run before")
+        if not text:
+            return self._answer(book, event, messages.revise_what(), "no text")
+        live = [run for run in runs if not run.terminal]
+        at_work = next((run for run in live if run.intent.kind == "revise" or run.published is None), None)
+        if at_work is not None:
+            return self._answer(book, event, messages.already(at_work), f"{at_work.id} is at work")
+        parent = next((run for run in live if run.published is not None), None)
+        if parent is None or parent.published is None:
+            return self._answer(book, event, messages.nothing_to_revise(), "no open change")
+        issue, number = parent.intent.issue, parent.published.number
+        count = len(self.deps.ledger.runs(repo=str(repo), issue=issue, limit=MAX_RUNS_PER_ISSUE + 1))
+        if count >= MAX_RUNS_PER_ISSUE:
+            return self._answer(book, event, "This issue has had 50 runs. Open a new one.", "too many runs")
+        change = self.deps.forge(repo).change(repo, number)
+        if change.state != "open":
+            return self._answer(book, event, messages.nothing_to_revise(), f"the change is {change.state}")
+        intent = replace(
+            parent.intent,
+            kind="revise",
+            text=f"{text}\n\n{parent.intent.text}"[:60_000],
+            requester=event.by,
+            base=change.branch,
+            base_sha=change.head_sha,
+            mode="review",
+            cause=self.delivery.id,
+            comment=event.comment,
+            change=number,
+            target=change.base,
+        )
+        return self._begin(intent, run_id(repo, issue, count), cause)
+
     def _begin(self, intent: Intent, run: str, cause: str) -> Handled:
         job = Job("advance", run)
         row = row_of(Run(run, 1, intent), 1, self.deps.time.now())
@@ -227,7 +272,7 @@ class Dispatch:
         except Conflict:
             raise Unavailable("another command on this issue came first; looking again", retry_after=1) from None
         self.wished.append(job)
-        return self._outcome("started", f"{intent.kind} of #{intent.issue}", run)
+        return self._outcome("started", f"{intent.kind} of {intent.subject.mark}", run)
 
     def _stop(self, book: DeliveryBook, event: e.Commented, run_book: RunBook) -> Handled:
         if run_book.run.terminal:

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime
 
 from bot.domain import facts as f
-from bot.domain.change import Repo, Subject
+from bot.domain.change import Subject
 from bot.domain.envelope import Envelope
+from bot.domain.intent import Intent
 from bot.domain.run import Run
 from bot.services.messages import headline, verdict_table
 from bot.services.quoting import code
@@ -26,23 +27,25 @@ def why(run: Run, envelopes: list[Envelope]) -> str:
 
 def story(envelopes: list[Envelope]) -> list[str]:
     """Return one line for each fact that people care for, with its time and who signed it."""
-    rows, repo = [], None
+    rows: list[str] = []
+    intent: Intent | None = None
     for envelope in envelopes:
         fact = f.decode(envelope.kind, envelope.body)
         if isinstance(fact, HIDDEN):
             continue
         if isinstance(fact, f.Requested):
-            repo = fact.intent.repo
+            intent = fact.intent
         moment = datetime.fromtimestamp(envelope.clock.wall / 1000, UTC).strftime("%H:%M:%S")
-        rows.append(f"- {moment} {tell(fact, repo)} ({envelope.zone})")
+        rows.append(f"- {moment} {tell(fact, intent)} ({envelope.zone})")
     return rows
 
 
-def tell(fact: f.Fact, repo: Repo | None = None) -> str:
-    """Tell one fact in a few words; `repo` is where it happened."""
+def tell(fact: f.Fact, intent: Intent | None = None) -> str:
+    """Tell one fact in a few words; `intent` is that of its run."""
     match fact:
-        case f.Requested(intent):
-            return f"{code(intent.requester)} asked for a {intent.kind} of #{intent.issue}"
+        case f.Requested(asked):
+            what = "a fix" if asked.kind == "fix" else "a revision"
+            return f"{code(asked.requester)} asked for {what} of {asked.subject.mark}"
         case f.SourceStored(sha):
             return f"base commit {sha[:12]} stored for the agent"
         case f.PlanDrafted(plan):
@@ -67,10 +70,12 @@ def tell(fact: f.Fact, repo: Repo | None = None) -> str:
             return f"will {kind}: {code(target)}"
         case f.EffectFailed(key, reason):
             return f"{code(key)} failed: {code(reason)}"
+        case f.Published(number, _, _, head) if intent is not None and intent.kind == "revise":
+            return f"{head[:12]} pushed to change {_mark(intent, number)}"
         case f.Published(number, branch, _, head):
-            return f"change {_mark(repo, number)} opened from {code(branch)} at {head[:12]}"
+            return f"change {_mark(intent, number)} opened from {code(branch)} at {head[:12]}"
         case f.HeadSeen(sha):
-            return f"somebody else pushed {sha[:12]}"
+            return f"the change moved on to {sha[:12]}"
         case f.Judged(sha, _, _, state):
             return f"{sha[:12]} judged: {state}"
         case f.Merged(_, merged, landed):
@@ -80,7 +85,7 @@ def tell(fact: f.Fact, repo: Repo | None = None) -> str:
         case f.IssueClosed(number):
             return f"issue #{number} closed"
         case f.ChangeClosed(number, by, merged):
-            return f"change {_mark(repo, number)} {'merged' if merged else 'closed'} by {code(by or 'somebody')}"
+            return f"change {_mark(intent, number)} {'merged' if merged else 'closed'} by {code(by or 'somebody')}"
         case f.Stopped(by):
             return f"stopped by {code(by)}"
         case f.Retried(by):
@@ -97,5 +102,5 @@ def tell(fact: f.Fact, repo: Repo | None = None) -> str:
             return f"woken by {code(cause)}"
 
 
-def _mark(repo: Repo | None, change: int) -> str:
-    return Subject(repo, "change", change).mark if repo is not None else f"#{change}"
+def _mark(intent: Intent | None, change: int) -> str:
+    return Subject(intent.repo, "change", change).mark if intent is not None else f"#{change}"

@@ -17,6 +17,7 @@ HELP = {
     "fix": "do the work for this issue and open a change",
     "plan": "make a plan and wait for `/agent approve`",
     "approve": "approve the waiting plan (`/agent approve DIGEST`)",
+    "revise": "put one more commit on the open change (`/agent revise WHAT TO CHANGE`)",
     "stop": "stop the run of this issue",
     "retry": "try a stopped or failed run again",
     "why": "tell what happened and what it waits for",
@@ -50,6 +51,8 @@ def headline(run: Run) -> str:
         what, sha = code(run.merged.detail), run.merged.merged_sha[:12]
         return f"**Look at this: what landed as {sha} is not what was approved:** {what}. If in doubt, revert it."
     match run.state:
+        case "done" if run.intent.kind == "revise":
+            return f"**Revised.** {_pushed(run)}. The gate looks at it anew; an earlier approval does not count for it."
         case "done":
             assert run.merged is not None
             return f"**Done.** Merged as {run.merged.merged_sha[:12]}; the issue is closed. Nothing left to do."
@@ -62,7 +65,8 @@ def headline(run: Run) -> str:
             return f"**Not solved.** {code(run.failed.reason)}. Next: {_advice(run)}"
         case "stopped":
             assert run.stopped is not None
-            return f"**Stopped** by {code(run.stopped.by)}. Comment `/agent retry` to go on."
+            then = "The change stays as it was." if run.intent.kind == "revise" else "Comment `/agent retry` to go on."
+            return f"**Stopped** by {code(run.stopped.by)}. {then}"
         case "closed":
             assert run.change_closed is not None
             what = "merged without the gate" if run.change_closed.merged else "closed"
@@ -73,6 +77,8 @@ def headline(run: Run) -> str:
             return f"**Plan ready.** Comment `/agent approve {run.planned.digest[:12]}` to carry it out."
         case "waiting" | "merging":
             return _gate_headline(run)
+        case "publishing" if run.intent.kind == "revise":
+            return "**Fix found.** Pushing it."
         case "publishing":
             return "**Fix found.** Opening the change."
         case "working":
@@ -85,8 +91,15 @@ def _mark(run: Run, change: int) -> str:
     return Subject(run.intent.repo, "change", change).mark
 
 
+def _pushed(run: Run) -> str:
+    assert run.published is not None
+    return f"{run.published.head_sha[:12]} is on {_mark(run, run.published.number)}"
+
+
 def _advice(run: Run) -> str:
     assert run.failed is not None
+    if run.intent.kind == "revise":
+        return "the change stays as it was; comment `/agent revise WHAT TO CHANGE` again, or change it by hand."
     match run.failed.code:
         case "nothing_failing":
             return "add a failing test that shows the problem, then comment `/agent retry`."
@@ -129,6 +142,8 @@ def checklist(run: Run) -> list[str]:
         rows.append(_tick(True, f"Fix found: tests {before} before, {after} after"))
     else:
         rows.append(_tick(False, "Fix found"))
+    if run.intent.kind == "revise":
+        return [*rows, _tick(published is not None, _pushed(run) if published is not None else "Pushed")]
     opened = f"Change {_mark(run, published.number)} opened" if published is not None else "Change opened"
     rows.append(_tick(published is not None, opened))
     current = judged is not None and judged.sha == run.head
@@ -195,7 +210,9 @@ def _by_policy(judged: Judged) -> str:
 
 
 def change_title(run: Run) -> str:
-    """The title of the change: the issue's title as one plain line."""
+    """The title of the change: the issue's title as one plain line; of a revision, what was asked for."""
+    if run.intent.kind == "revise":
+        return f"Revise: {plain(run.intent.text.partition(chr(10))[0], MAX_TITLE).strip() or 'as asked for'}"
     return f"Fix: {plain(run.intent.title, MAX_TITLE).strip() or 'the reported problem'}"
 
 
@@ -309,6 +326,16 @@ def no_policy(problem: str) -> str:
     return (
         f"The policy cannot be read, so the gate stays shut: {code(problem, 400)}. Mend the file on the target branch."
     )
+
+
+def revise_what() -> str:
+    """The answer to a revision that does not say what is wanted."""
+    return "Say what to change: `/agent revise WHAT TO CHANGE`, with more on the lines below it if need be."
+
+
+def nothing_to_revise() -> str:
+    """The answer to a revision where no change of ours is open."""
+    return "No change of mine is open here, so there is nothing to revise. `/agent fix` on an issue opens one."
 
 
 def overtaken(verb: str, by: str) -> str:

@@ -2,10 +2,19 @@
 
 from bot.domain.change import Repo
 from bot.domain.errors import PolicyError
+from bot.domain.run import Run
 from bot.policy.load import LoadedPolicy, parse_yaml
 from bot.services.deps import Broker
 
 FILE = ".agent.yml"
+
+
+def policy_for(deps: Broker, run: Run) -> LoadedPolicy:
+    """Return the policy of the branch that a run's work is to land on: what it started from, for a new change."""
+    assert run.source is not None
+    intent = run.intent
+    sha = run.source.base_sha if not intent.target else deps.forge(intent.repo).head(intent.repo, intent.target)
+    return policy_of(deps, intent.repo, sha)
 
 
 def policy_of(deps: Broker, repo: Repo, base_sha: str) -> LoadedPolicy:

@@ -10,7 +10,7 @@ from bot.services import messages
 from bot.services.books import Effect, Performer, RunBook
 from bot.services.deps import Broker
 from bot.services.patch import PatchFacts, examine
-from bot.services.policies import policy_of
+from bot.services.policies import policy_for
 
 
 def publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> None:
@@ -19,8 +19,12 @@ def publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> Non
     assert run.planned is not None
     assert run.source is not None
     assert run.solution is not None
+    gone = _gone(deps, run)
+    if gone:
+        book.write(f.Failed("change_moved", gone))
+        return
     base_sha, patch = run.source.base_sha, deps.artifacts.get(run.solution.patch)
-    policy = policy_of(deps, run.intent.repo, base_sha)
+    policy = policy_for(deps, run)
     try:
         facts = examine(patch, protected_paths(policy))
         plan, approved = run.planned.digest, run.plan_is_approved
@@ -31,7 +35,30 @@ def publish(deps: Broker, book: RunBook, performer: Performer, task: str) -> Non
     except Stale as error:
         book.write(f.Failed("branch_taken", f"{run.branch} holds other commits: {error}"[:1000]))
     else:
+        if run.intent.change is not None:
+            _revised(deps, book, made, run.intent.change)
+            return
         _open(deps, book, performer, made, facts, permit)
+
+
+def _gone(deps: Broker, run: Run) -> str:
+    """Say why there is no change left to revise; empty when there is, or when a new one is to be opened."""
+    intent = run.intent
+    if intent.change is None:
+        return ""
+    change = deps.forge(intent.repo).change(intent.repo, intent.change)
+    if change.state != "open":
+        return f"the change is {change.state}"
+    if (change.branch, change.base) != (intent.base, intent.target):
+        return "the change goes from another branch or to another one now"
+    return ""
+
+
+def _revised(deps: Broker, book: RunBook, made: CommitResult, number: int) -> None:
+    """Record that the commit is on the change; the run that opened it hears of that from the forge."""
+    intent = book.run.intent
+    url = deps.forge(intent.repo).change(intent.repo, number).url
+    book.record(f.Published(number, intent.base, intent.target, made.sha, made.tree, url))
 
 
 def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patch: bytes) -> CommitResult:
@@ -47,11 +74,13 @@ def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patc
             message=messages.commit_message(run, forge.address(run.intent.requester)),
             author=(deps.author[0], deps.author[1] or forge.address(forge.whoami())),
             date_epoch=run.planned_at,
+            moves=run.intent.kind == "revise",
         )
         return f"{made.sha} {made.tree}"
 
     target = f"{run.intent.repo}:{run.branch}"
-    sha, tree = performer.perform(book, Effect(f"push:{run.branch}", "push", target), push).split()
+    effect = Effect(f"push:{run.branch}:{base_sha}", "push", target)
+    sha, tree = performer.perform(book, effect, push).split()
     return CommitResult(sha, tree)
 
 

@@ -2,7 +2,6 @@
 
 from hashlib import sha256
 
-from bot.domain.change import Subject
 from bot.domain.errors import ForgeError, Unavailable
 from bot.domain.facts import REFUSED, Reported
 from bot.domain.run import Run
@@ -25,7 +24,7 @@ def _comment(deps: Broker, book: RunBook, performer: Performer) -> None:
     digest = _digest(text)
     if _known(book, "comment") == digest:
         return
-    subject = Subject(run.intent.repo, "issue", run.intent.issue)
+    subject = run.intent.subject
     effect = Effect(run.report_key("comment"), "comment", str(subject))
     try:
         ref = performer.perform(book, effect, lambda: deps.forge(subject.repo).ensure_comment(subject, run.id, text))

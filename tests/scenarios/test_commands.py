@@ -4,7 +4,7 @@ import pytest
 
 from tests.scenarios.conftest import Found
 from tests.world import CALC, FIXED, Town
-from workers.demo.stage import APPROVER, STRANGER
+from workers.demo.stage import APPROVER, REQUESTER, STRANGER
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -104,6 +104,66 @@ def test_retry_after_a_failure_looks_at_the_repository_again(found: Found) -> No
     town.label(run.published.number)
     town.merged_once()
     assert town.file("calc.py") == FIXED
+
+
+SUB = {"sub.py": "def sub(a, b):\n    return a + b\n"}
+TEST_SUB = {"test_sub.py": "from sub import sub\n\n\ndef test_sub():\n    assert sub(5, 2) == 3\n"}
+
+
+def test_a_revision_is_one_more_commit_that_is_judged_anew(town: Town) -> None:
+    town.commit(SUB)
+    issue = town.issue()
+    assert town.obeyed(issue, "/agent revise call it plus").reason == "no open change"
+    parent = town.fixed(issue)
+    assert parent.published is not None
+    town.judged()
+    number, branch = parent.published.number, parent.published.branch
+    assert town.obeyed(town.subject, "/agent revise", APPROVER).reason == "no text"
+    assert town.obeyed(town.subject, "/agent revise it", STRANGER).outcome == "refused"
+    by_hand = town.commit(TEST_SUB, branch, who=REQUESTER)
+    town.until(lambda run: run.head == by_hand, "the push to be seen")
+    asked = town.say(town.subject, "/agent revise make test_sub.py::test_sub pass", APPROVER)
+    assert town.outcome(asked).outcome == "started"
+    revision = town.eventually(
+        lambda: next((run for run in town.runs() if run.intent.kind == "revise" and run.published), None), "a revision"
+    )
+    assert (revision.state, revision.intent.requester, revision.published.number) == ("done", APPROVER, number)
+    assert town.head(branch) == revision.published.head_sha
+    town.settle()
+    assert town.scene.reactions(town.subject, asked) == ["eyes"]
+    assert f"**Revised.** {revision.published.head_sha[:12]} is on {town.subject.mark}" in town.status(revision)
+    town.eventually(
+        lambda: next(run for run in town.runs() if run.id == parent.id).head == town.head(branch), "the gate to see it"
+    )
+    town.label(number)
+    run = town.eventually(
+        lambda: next((run for run in town.runs() if run.id == parent.id and run.state == "done"), None), "the merge"
+    )
+    assert run.merged is not None
+    assert (run.merged.landed, run.merged.head_sha) == (True, revision.published.head_sha)
+    assert town.file("sub.py") == "def sub(a, b):\n    return a - b\n"
+    assert len(town.scene.changes()) == 1
+    town.sound()
+
+
+@pytest.mark.slow
+def test_a_revision_that_nobody_can_make_leaves_the_change_as_it_is(town: Town) -> None:
+    parent = town.fixed()
+    town.judged()
+    assert town.obeyed(town.subject, "/agent revise paint it green", APPROVER).outcome == "started"
+    revision = town.eventually(
+        lambda: next((run for run in town.runs() if run.intent.kind == "revise" and run.terminal), None), "its end"
+    )
+    assert (revision.state, revision.failed.code) == ("failed", "nothing_failing")
+    town.settle()
+    assert "the change stays as it was" in town.status(revision)
+    assert town.head(parent.branch) == parent.head
+    town.label(town.proposed.number)
+    run = town.eventually(
+        lambda: next((run for run in town.runs() if run.id == parent.id and run.state == "done"), None), "the merge"
+    )
+    assert run.merged is not None
+    town.sound()
 
 
 @pytest.mark.slow

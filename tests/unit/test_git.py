@@ -254,6 +254,19 @@ def test_work_of_others_at_the_branch_stays(origin: Origin) -> None:
     assert origin.head("agent/one") == theirs
 
 
+def test_a_branch_moves_on_from_exactly_the_commit_that_was_seen(origin: Origin) -> None:
+    seen = origin.commit({"a.txt": "one\n"}, to="agent/one")
+    sha, _ = patch(origin, seen, moves=True)
+    assert patch(origin, seen, moves=True)[0] == sha == origin.head("agent/one")
+    assert origin.changed(seen, sha) == ["a.txt"]
+    theirs = origin.commit({"theirs.txt": "x\n"}, to="agent/two")
+    with pytest.raises(Stale, match=theirs):
+        patch(origin, seen, "agent/two", moves=True)
+    assert origin.head("agent/two") == theirs
+    with pytest.raises(Stale, match="agent/gone is gone"):
+        patch(origin, seen, "agent/gone", moves=True)
+
+
 def test_a_branch_that_appears_during_the_push_stays(origin: Origin) -> None:
     base = origin.commit({"a.txt": "one\n"})
     theirs = origin.commit({"theirs.txt": "x\n"}, to="theirs")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import Phase, given, settings
@@ -125,6 +126,9 @@ def lives(evil: str) -> Iterator[tuple[str, list[f.Fact]]]:
     )
 
 
+REVISION: dict[str, Any] = {"kind": "revise", "change": 8, "base": "agent/issue-7", "target": "main"}
+
+
 def policy_named(evil: str) -> LoadedPolicy:
     """Return a policy whose rule is called that, as a repository's own could be."""
     label = Label(name=evil[:50])
@@ -137,6 +141,8 @@ def markdowns(evil: str) -> Iterator[tuple[str, str]]:
     for name, facts in lives(evil):
         for mode in ("review", "approval"):
             asked = f.Requested(intent(title=evil, text=evil, mode=mode, requester="alice"))
+            if mode == "review" and is_storable(evil):
+                yield f"revision {name}", messages.status(run_of(*facts, title=evil, text=evil, **REVISION))
             stream = [envelope(asked, 1), *envelopes(facts, 2)] if is_storable(evil) else []
             run = run_of(*facts, title=evil, text=evil, mode=mode) if is_storable(evil) else unstored(facts, evil, mode)
             yield f"status {name}", messages.status(run)
