@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 from wsgiref.types import StartResponse
 
 from flask import Blueprint, Flask, Response, g, request
@@ -13,6 +14,9 @@ from werkzeug.exceptions import HTTPException
 from bot.devforge import admin, forms, githttp, pages, slack
 from bot.devforge.call import CONTROL, SENDER, WORLD, Problem, answer, with_etag
 from bot.devforge.faults import Fault
+from bot.devforge.gitlab import issues as gitlab_issues
+from bot.devforge.gitlab import merges, pipelines, projects, repository
+from bot.devforge.gitlab.call import SLASH, Refusal
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
 from bot.devforge.webhooks import Sender
@@ -20,6 +24,7 @@ from bot.devforge.world import World
 
 Observer = Callable[[Response], None]
 _OBSERVERS = "devforge.observers"
+LAB = "/api/v4/"
 _LARGEST = 300 * 1024 * 1024
 _LONGEST_HANG = 60.0
 
@@ -32,9 +37,18 @@ def create_app(
 
     def serve(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         environ.update(own)
+        if environ["PATH_INFO"].startswith(LAB):
+            _keep_slashes(environ)
         return app(environ, start_response)
 
     return serve
+
+
+def _keep_slashes(environ: dict[str, Any]) -> None:
+    """Tell the encoded slashes of a path from the others: WSGI has decoded them all."""
+    raw = environ.get("RAW_URI", environ["PATH_INFO"]).partition("?")[0]
+    path = unquote(raw.replace("%2F", SLASH).replace("%2f", SLASH))
+    environ["PATH_INFO"] = path.encode().decode("latin-1")
 
 
 @cache
@@ -48,7 +62,10 @@ def _application() -> Flask:
     api = Blueprint("api", __name__, url_prefix="/api/v3")
     for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
-    for room in (api, githttp.room, slack.room, admin.room, pages.room, forms.room):
+    lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
+    for room in (projects.room, repository.room, gitlab_issues.room, merges.room, pipelines.room):
+        lab.register_blueprint(room)
+    for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room):
         app.register_blueprint(room)
     app.register_error_handler(Problem, lambda problem: problem.response())
     app.register_error_handler(HTTPException, _http_error)
@@ -76,7 +93,7 @@ def _face(content: str) -> str:
 
 
 def _is_api() -> bool:
-    return request.path.startswith("/api/v3/")
+    return request.path.startswith(("/api/v3/", LAB))
 
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
@@ -84,6 +101,8 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
     if not _is_api():
         return error
     code = error.code or 500
+    if request.path.startswith(LAB):
+        return Refusal(404, "404 Not Found").response() if code == 405 else Refusal(code, error.name).response()
     return Problem(404, "Not Found").response() if code == 405 else Problem(code, error.name).response()
 
 
@@ -95,7 +114,7 @@ def _before(world: World) -> Response | None:
         return Problem(421, "This forge answers on localhost only.").response()
     fault = None
     if not request.path.startswith("/_dev/"):
-        fault = world.faults.take(request.method, request.path)
+        fault = world.faults.take(request.method, request.path.replace(SLASH, "/"))
     g.fault = fault
     if fault and fault.hang:
         world.faults.stopping.wait(min(fault.hang, _LONGEST_HANG))

@@ -155,7 +155,7 @@ def open_call(world: World) -> Call:
 def bearer() -> str | None:
     """Return the token of the request, from `Bearer`, `token` or Basic, or None."""
     if request.authorization is None:
-        return None
+        return request.headers.get("PRIVATE-TOKEN")
     if request.authorization.type in ("bearer", "token"):
         return request.authorization.token or ""
     return request.authorization.password or request.authorization.username or ""

@@ -100,6 +100,7 @@ class ChangePart:
     merged_at: float | None = None
     merged_by: User | None = None
     merged_sha: str | None = None
+    squash_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
 
 
@@ -186,6 +187,7 @@ class Hook:
     events: tuple[str, ...]
     created: float
     active: bool = True
+    failures: int = 0
     deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=1000))
 
 
@@ -198,7 +200,10 @@ class Protection:
 
 @dataclass(slots=True)
 class Repository:
-    """A repository and everything in it."""
+    """A repository and everything in it.
+
+    `changes` is the row of numbers that changes are in: on GitHub that of the issues, on GitLab one of their own.
+    """
 
     id: int
     owner: User
@@ -216,6 +221,10 @@ class Repository:
     statuses: list[Status] = field(default_factory=list)
     hooks: dict[int, Hook] = field(default_factory=dict)
     protected: dict[str, Protection] = field(default_factory=dict)
+    changes: dict[int, Issue] = field(default_factory=dict)
+    only_green: bool = False
+    merge_method: Literal["merge", "rebase_merge", "ff"] = "merge"
+    squash_option: Literal["never", "always", "default_on", "default_off"] = "default_off"
 
     @property
     def full_name(self) -> str:
@@ -231,7 +240,7 @@ class Repository:
 
     def comment(self, comment_id: int) -> tuple[Issue, Comment] | None:
         """Find a comment and the issue that it is on."""
-        for issue in self.issues.values():
+        for issue in (*self.issues.values(), *self.changes.values()):
             for comment in issue.comments:
                 if comment.id == comment_id:
                     return issue, comment

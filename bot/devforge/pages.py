@@ -47,7 +47,7 @@ def issues(visit: Visit) -> str:
 @page(room, "/pulls")
 def pulls(visit: Visit) -> str:
     """List changes, open ones first."""
-    rows = [issue for issue in visit.repo.issues.values() if issue.change is not None]
+    rows = [issue for issue in visit.repo.changes.values() if issue.change is not None]
     return fill_page("list.html", visit, rows=_order(rows), kind="pulls")
 
 
@@ -56,7 +56,7 @@ def _order(rows: list[Issue]) -> list[Issue]:
 
 
 def _issue(visit: Visit, number: int, *, change: bool) -> Issue:
-    issue = visit.repo.issues.get(number)
+    issue = (visit.repo.changes if change else visit.repo.issues).get(number)
     if issue is None or (issue.change is not None) != change:
         raise NotFound
     return issue

@@ -3,18 +3,19 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bot.devforge.acts import changes, issues
 from bot.devforge.acts.deed import Deed
 from bot.devforge.faults import Fault
 from bot.devforge.gitrepo import GitRepo
-from bot.devforge.model import CheckRun, Hook, Protection, Repository
+from bot.devforge.model import CheckRun, Hook, Issue, Protection, Repository
 from bot.devforge.webhooks import Sender, may_send_to
 from bot.devforge.world import Message, World
 from bot.domain.change import Role
 
 Source = Path | str | Mapping[str, str | bytes]
+Kind = Literal["issue", "change"]
 
 
 class Seeding:
@@ -37,8 +38,9 @@ class Seeding:
         return self.add_token(login, token=token)
 
     def add_bot(self, app: str, *, token: str | None = None) -> str:
-        """Add an app's bot, whose login is `APP[bot]`, and return its token."""
-        return self.add_token(f"{app.removesuffix('[bot]')}[bot]", token=token)
+        """Add an app's bot, whose login is `APP[bot]` (GitLab: that of a group's token), and return its token."""
+        with self.world.lock:
+            return self.world.token(self.world.bot(app.removesuffix("[bot]")), token, Role.ADMIN).value
 
     def add_token(self, login: str, *, access: str = "admin", token: str | None = None) -> str:
         """Give a user one more token; `access` (read, write, admin) caps what it may do."""
@@ -68,6 +70,8 @@ class Seeding:
             git = GitRepo.create(self.world.data / "git" / match[1].lower() / f"{match[2].lower()}.git")
             owner = self.world.user(match[1])
             repo = Repository(self.world.next_id(), owner, match[2], git, self.world.now(), private, description)
+            if self.world.dialect == "github":
+                repo.changes = repo.issues
             repo.default_branch = self._fill(repo, source)
             repo.roles = {login: Role(role) for login, role in (roles or {}).items()}
             for login in repo.roles:
@@ -109,9 +113,14 @@ class Seeding:
             return hook.id
 
     def protect(self, repo: str, branch: str, *, required_contexts: Sequence[str] = ()) -> None:
-        """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green."""
+        """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green.
+
+        GitLab cannot name them: there any make it ask for green pipelines.
+        """
         with self.world.lock:
-            self._repo(repo).protected[branch] = Protection(tuple(required_contexts))
+            place, apart = self._repo(repo), self.world.dialect == "gitlab"
+            place.protected[branch] = Protection(() if apart else tuple(required_contexts))
+            place.only_green = apart and bool(required_contexts)
 
     def set_role(self, repo: str, login: str, role: str) -> None:
         """Say what a user may do in a repository: none, read, triage, write, maintain or admin."""
@@ -137,18 +146,18 @@ class Seeding:
         with self.world.lock:
             return issues.open_issue(self._deed(repo, by), title, body).number
 
-    def comment(self, repo: str, number: int, body: str, *, by: str) -> int:
-        """Comment on an issue or change as a user and return the comment's id."""
+    def comment(self, repo: str, number: int, body: str, *, by: str, kind: Kind = "issue") -> int:
+        """Comment on an issue or change as a user and return the comment's id; `kind` counts on GitLab only."""
         with self.world.lock:
             deed = self._deed(repo, by)
-            return issues.say(deed, deed.repo.issues[number], body).id
+            return issues.say(deed, _row(deed.repo, kind)[number], body).id
 
-    def set_label(self, repo: str, number: int, name: str, *, by: str, on: bool = True) -> None:
-        """Put a label on an issue or change as a user, or take it off."""
+    def set_label(self, repo: str, number: int, name: str, *, by: str, on: bool = True, kind: Kind = "issue") -> None:
+        """Put a label on an issue or change as a user, or take it off; `kind` counts on GitLab only."""
         with self.world.lock:
             deed = self._deed(repo, by)
             act = issues.add_label if on else issues.take_label
-            act(deed, deed.repo.issues[number], name)
+            act(deed, _row(deed.repo, kind)[number], name)
 
     def run_ci(self, repo: str, branch: str) -> None:
         """Start CI for a branch that was seeded rather than pushed."""
@@ -215,6 +224,10 @@ class Seeding:
         if repo is None:
             raise KeyError(f"there is no repository {full_name}")
         return repo
+
+
+def _row(repo: Repository, kind: Kind) -> dict[int, Issue]:
+    return repo.changes if kind == "change" else repo.issues
 
 
 _SKIPPED = {".git", "__pycache__", ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", "node_modules"}

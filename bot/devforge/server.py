@@ -16,7 +16,7 @@ from bot.devforge.app import create_app
 from bot.devforge.ci import Ci, CiRunner, pytest_runner
 from bot.devforge.seeding import Seeding
 from bot.devforge.seeding import Source as Source  # the type of what `add_repo` takes
-from bot.devforge.world import World
+from bot.devforge.world import Dialect, World
 
 
 class _Quiet(WSGIRequestHandler):
@@ -39,9 +39,10 @@ class DevForge(Seeding):
         *,
         port: int = 0,
         runner: CiRunner | None = pytest_runner(),  # noqa: B008 - a pure factory of a function
+        dialect: Dialect = "github",
     ) -> None:
         self._temporary = Path(tempfile.mkdtemp(prefix="devforge-")) if data is None else None
-        super().__init__(World(data or self._temporary or Path()))
+        super().__init__(World(data or self._temporary or Path(), dialect))
         self.admin_token = secrets.token_hex(16)
         self.observers: list[Callable[[Response], None]] = []
         self._port = port

@@ -1,5 +1,6 @@
 """Sends webhooks: signed, in order, one thread behind a bounded queue, ten seconds each, never again by itself."""
 
+import base64
 import hashlib
 import hmac
 import http.client
@@ -29,6 +30,29 @@ def may_send_to(url: str) -> bool:
 def signature(secret: str, body: bytes) -> str:
     """Return the value of X-Hub-Signature-256."""
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+_TITLES = {"merge_request": "Merge Request Hook", "tag_push": "Tag Push Hook"}
+
+
+def _gitlab_headers(hook: Hook, one: Delivery, instance: str) -> dict[str, str]:
+    """Return the headers of GitLab's deliveries: a secret token goes along, a signing token signs (whsec_...)."""
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": "GitLab/19.0.0",
+        "X-Gitlab-Event": _TITLES.get(one.event, f"{one.event.title()} Hook"),
+        "X-Gitlab-Instance": instance,
+        "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
+        "X-Gitlab-Event-UUID": str(uuid.uuid4()),
+        "Idempotency-Key": one.guid,
+        "webhook-id": one.guid,
+    }
+    if not hook.secret.startswith("whsec_"):
+        return {**headers, "X-Gitlab-Token": hook.secret}
+    at = str(int(one.at))
+    key = base64.b64decode(hook.secret.removeprefix("whsec_"))
+    mac = hmac.digest(key, f"{one.guid}.{at}.".encode() + one.body, "sha256")
+    return {**headers, "webhook-timestamp": at, "webhook-signature": "v1," + base64.b64encode(mac).decode()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +106,10 @@ class Sender:
         """Queue a delivery once more: same GUID, same bytes, a new id."""
         delivery = self._delivery(hook, old.event, old.action, old.body)
         delivery.guid, delivery.redelivery = old.guid, True
-        delivery.sent_headers["X-GitHub-Delivery"] = old.guid
+        if self._world.dialect == "gitlab":
+            delivery.sent_headers = _gitlab_headers(hook, delivery, self._world.address)
+        else:
+            delivery.sent_headers["X-GitHub-Delivery"] = old.guid
         self._post(hook, delivery)
 
     def lose(self, event: str, times: int) -> None:
@@ -98,6 +125,9 @@ class Sender:
 
     def _delivery(self, hook: Hook, event: str, action: str | None, data: bytes) -> Delivery:
         one = Delivery(self._world.next_id(), str(uuid.uuid4()), event, action, data, self._world.now())
+        if self._world.dialect == "gitlab":
+            one.sent_headers = _gitlab_headers(hook, one, self._world.address)
+            return one
         one.sent_headers = {
             "Accept": "*/*",
             "Content-Type": "application/json",

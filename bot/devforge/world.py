@@ -1,13 +1,14 @@
 """The forge's whole state behind one lock, and the small rules that every room needs: ids, users, tokens, roles."""
 
 import itertools
+import re
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Condition, RLock
-from typing import Any
+from typing import Any, Literal
 
 from bot.devforge.faults import Faults
 from bot.devforge.gitvalues import Person
@@ -15,6 +16,8 @@ from bot.devforge.model import Label, Repository, Token, User
 from bot.domain.change import Role
 
 CI_APP = "devforge-ci"
+Dialect = Literal["github", "gitlab"]
+"""Whose API, addresses and webhooks a forge has."""
 
 
 @dataclass(slots=True)
@@ -41,6 +44,7 @@ class Chat:
     blind: set[str] = field(default_factory=set)
 
 
+BOT_LOGIN = re.compile(r"(?:project|group)_\d+_bot\w*", re.ASCII)
 Emit = Callable[[Repository, str, dict[str, Any]], None]
 Build = Callable[[Repository, str, str], None]
 
@@ -51,8 +55,9 @@ class World:
     `emit(repo, event, body)` queues webhooks and `build(repo, branch, sha)` queues a CI run; the server sets both.
     """
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, dialect: Dialect = "github") -> None:
         self.data = data
+        self.dialect: Dialect = dialect
         self.lock = RLock()
         self.moved = Condition(self.lock)
         self.address = "http://localhost"
@@ -72,7 +77,7 @@ class World:
     @property
     def api(self) -> str:
         """The root of the REST API."""
-        return f"{self.address}/api/v3"
+        return f"{self.address}/api/{'v3' if self.dialect == 'github' else 'v4'}"
 
     def now(self) -> float:
         return time.time()
@@ -83,17 +88,17 @@ class World:
     def user(self, login: str) -> User:
         """Return the user of this login, made when new."""
         if login not in self.users:
-            app = login.removesuffix("[bot]") if login.endswith("[bot]") else None
+            app = login.removesuffix("[bot]") if login.endswith("[bot]") or BOT_LOGIN.fullmatch(login) else None
             self.users[login] = User(self.next_id(), login, self.now(), app)
         return self.users[login]
 
     def bot(self, app: str) -> User:
-        """Return the bot user of an app, made when new."""
-        return self.user(f"{app}[bot]")
+        """Return the bot user of an app (on GitLab: of a token by this name), made when new."""
+        return self.user(f"{app}[bot]" if self.dialect == "github" else f"group_1_bot_{app.replace('-', '_')}")
 
     def token(self, user: User, value: str | None, access: Role) -> Token:
         """Give a user a token; a value is made up when none is given."""
-        prefix = "ghs_" if user.is_bot else "ghp_"
+        prefix = "glpat-" if self.dialect == "gitlab" else "ghs_" if user.is_bot else "ghp_"
         token = Token(value or prefix + secrets.token_hex(18), user, access)
         self.tokens[token.value] = token
         return token
@@ -110,13 +115,15 @@ class World:
 
     def person(self, user: User) -> Person:
         """Return how a user signs a commit made on the forge."""
-        return Person(user.login, f"{user.id}+{user.login}@users.noreply.localhost", self.now())
+        sign = "+" if self.dialect == "github" else "-"
+        return Person(user.login, f"{user.id}{sign}{user.login}@users.noreply.localhost", self.now())
 
     def author(self, email: str) -> User | None:
         """Return the user whose commit address this is, or None.
 
-        Nobody registers addresses here: the part before the `@`, after an id and `+`, is the login or the app's name.
+        Nobody registers addresses here: the part before the `@`, after an id and `+` (GitLab: `-`), is the login or the
+        app's name.
         """
         local = email.rpartition("@")[0]
-        login = local.partition("+")[2] or local
+        login = re.sub(r"^\d+[+-]", "", local)
         return self.users.get(login) or self.users.get(f"{login}[bot]")

@@ -14,7 +14,7 @@ GOOD = ("success", "neutral", "skipped")
 
 def tell(deed: Deed, issue: Issue, body: dict[str, Any]) -> None:
     """Send a `pull_request` webhook."""
-    news.change(deed, issue, facts(deed.repo, issue), body)
+    news.of(deed.world).change(deed, issue, facts(deed.repo, issue), body)
 
 
 def part(issue: Issue) -> ChangePart:
@@ -26,18 +26,19 @@ def part(issue: Issue) -> ChangePart:
 
 def open_change(deed: Deed, issue: Issue) -> None:
     """Put a change that the caller has built on the list."""
-    deed.repo.issues[issue.number] = issue
-    _point(deed.repo, issue)
+    deed.repo.changes[issue.number] = issue
+    _point(deed, issue)
     tell(deed, issue, {"action": "opened"})
 
 
-def _point(repo: Repository, issue: Issue) -> None:
-    repo.git.force(f"refs/pull/{issue.number}/head", part(issue).head_sha)
+def _point(deed: Deed, issue: Issue) -> None:
+    row = "pull" if deed.world.dialect == "github" else "merge-requests"
+    deed.repo.git.force(f"refs/{row}/{issue.number}/head", part(issue).head_sha)
 
 
 def follow(deed: Deed, branch: str, new: str | None) -> None:
     """Bring open changes from a branch up to date after it moved; a deleted branch closes them."""
-    for issue in list(deed.repo.issues.values()):
+    for issue in list(deed.repo.changes.values()):
         change = issue.change
         if change is None or issue.state != "open" or change.head != branch or change.head_sha == new:
             continue
@@ -48,13 +49,13 @@ def follow(deed: Deed, branch: str, new: str | None) -> None:
         before, change.head_sha = change.head_sha, new
         change.base_sha = deed.repo.git.branch(change.base) or change.base_sha
         issue.updated = deed.world.now()
-        _point(deed.repo, issue)
+        _point(deed, issue)
         tell(deed, issue, {"action": "synchronize", "before": before, "after": new})
 
 
 def absorb(deed: Deed, branch: str, tip: str) -> None:
     """Mark open changes as merged when their base branch has come to hold their head some other way."""
-    for issue in list(deed.repo.issues.values()):
+    for issue in list(deed.repo.changes.values()):
         change = issue.change
         if change is None or issue.state != "open" or change.base != branch:
             continue

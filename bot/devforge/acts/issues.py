@@ -1,26 +1,27 @@
 """Issues, comments, reactions and labels."""
 
 import re
+from collections.abc import Mapping
 
 from bot.devforge.acts import changes, history, news
 from bot.devforge.acts.deed import Deed
-from bot.devforge.model import Comment, Issue, Label, Reaction, Repository
+from bot.devforge.model import Comment, Issue, Label, Reaction
 from bot.devforge.shapes import issues as shapes
 
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+#(\d{1,9})\b", re.IGNORECASE)
 
 
-def next_number(repo: Repository) -> int:
-    """Return the next number that issues and changes share."""
-    return max(repo.issues, default=0) + 1
+def next_number(row: Mapping[int, Issue]) -> int:
+    """Return the next number in a row: that of the issues, or that of the changes."""
+    return max(row, default=0) + 1
 
 
 def open_issue(deed: Deed, title: str, body: str) -> Issue:
     """Open an issue."""
     now = deed.world.now()
-    issue = Issue(deed.world.next_id(), next_number(deed.repo), title, body, deed.by, now, now)
+    issue = Issue(deed.world.next_id(), next_number(deed.repo.issues), title, body, deed.by, now, now)
     deed.repo.issues[issue.number] = issue
-    news.issue(deed, issue, "opened")
+    news.of(deed.world).issue(deed, issue, "opened")
     return issue
 
 
@@ -33,7 +34,7 @@ def reword(deed: Deed, issue: Issue, words: tuple[str, str]) -> None:
     if issue.change:
         changes.tell(deed, issue, {"action": "edited", "changes": {}})
     else:
-        news.edited(deed, issue, before)
+        news.of(deed.world).edited(deed, issue, before)
 
 
 def set_state(deed: Deed, issue: Issue, state: str, commit: str | None = None) -> None:
@@ -48,7 +49,7 @@ def set_state(deed: Deed, issue: Issue, state: str, commit: str | None = None) -
     if issue.change:
         changes.tell(deed, issue, {"action": action})
     else:
-        news.issue(deed, issue, action)
+        news.of(deed.world).issue(deed, issue, action)
 
 
 def close_named(deed: Deed, text: str, commit: str) -> None:
@@ -65,14 +66,14 @@ def say(deed: Deed, issue: Issue, body: str) -> Comment:
     comment = Comment(deed.world.next_id(), deed.by, body, now, now)
     issue.comments.append(comment)
     issue.updated = now
-    news.comment(deed, issue, comment, None)
+    news.of(deed.world).comment(deed, issue, comment, None)
     return comment
 
 
 def edit(deed: Deed, issue: Issue, comment: Comment, body: str) -> None:
     """Change the text of a comment."""
     before, comment.body, comment.updated = comment.body, body, deed.world.now()
-    news.comment(deed, issue, comment, before)
+    news.of(deed.world).comment(deed, issue, comment, before)
 
 
 def react(deed: Deed, comment: Comment, content: str) -> tuple[Reaction, bool]:
@@ -108,4 +109,4 @@ def _labelled(deed: Deed, issue: Issue, label: Label, action: str) -> None:
     if issue.change:
         changes.tell(deed, issue, {"action": action, "label": shapes.label(deed.world, deed.repo, label)})
     else:
-        news.issue(deed, issue, action, label)
+        news.of(deed.world).issue(deed, issue, action, label)

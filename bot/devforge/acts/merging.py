@@ -1,10 +1,11 @@
 """Merging a change the three ways that GitHub has, on the bare repository."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.devforge.acts import changes, history, pushes
 from bot.devforge.acts.deed import Deed
 from bot.devforge.acts.issues import close_named
+from bot.devforge.acts.pipelines import pipeline_of
 from bot.devforge.gitrepo import GitFailed
 from bot.devforge.model import Issue, Repository
 
@@ -55,12 +56,28 @@ def merge(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     return landed
 
 
+def merge_as_gitlab(deed: Deed, issue: Issue, wish: MergeWish, *, squash: bool) -> str:
+    """Merge by the project's method, squashed or not; as `merge` otherwise, but for the texts' defaults."""
+    change, way = changes.part(issue), deed.repo.merge_method
+    method = {("ff", True): "squash", ("ff", False): "ff"}.get((way, squash), "squash-merge" if squash else "merge")
+    behind = deed.repo.git.branch(change.base) != changes.base_of(deed.repo, change)
+    if way != "merge" and behind and not (way == "ff" and squash):
+        raise NotMergeable("Merge request must be rebased")
+    change.squash_sha = None
+    landed = merge(deed, issue, replace(wish, method=method))
+    if method == "squash":
+        change.squash_sha = landed
+    return landed
+
+
 def _refuse(repo: Repository, issue: Issue) -> None:
     change = changes.part(issue)
     if issue.state != "open":
         raise NotMergeable("Pull Request is not mergeable")
     if change.draft:
         raise NotMergeable("Pull Request is still a draft")
+    if repo.only_green and pipeline_of(repo, change.head_sha) != "success":
+        raise NotMergeable("The pipeline must succeed")
     missing = changes.unmet(repo, change)
     if missing:
         names = ", ".join(f'"{name}"' for name in missing)
@@ -87,6 +104,24 @@ def _squash(deed: Deed, issue: Issue, wish: MergeWish) -> str:
     )
 
 
+def _squash_and_merge(deed: Deed, issue: Issue, wish: MergeWish) -> str:
+    """Put all of it into one commit on the head's own base, and merge that."""
+    change = changes.part(issue)
+    fork, tip = changes.base_of(deed.repo, change), change.base_sha
+    people = deed.world.person(issue.author), deed.world.person(deed.by)
+    head_tree = deed.repo.git.commit(change.head_sha).tree
+    squashed = deed.repo.git.write_commit(head_tree, (fork,), f"{issue.title}\n", people)
+    tree = _merged_tree(deed.repo, tip, change.head_sha)
+    me = deed.world.person(deed.by)
+    landed = deed.repo.git.write_commit(tree, (tip, squashed), wish.text(f"Merge branch '{change.head}'", ""), (me, me))
+    change.squash_sha = squashed
+    return landed
+
+
+def _fast_forward(issue: Issue) -> str:
+    return changes.part(issue).head_sha
+
+
 def _rebase(deed: Deed, issue: Issue) -> str:
     tip = changes.part(issue).base_sha
     for one in changes.commits(deed.repo, issue):
@@ -106,6 +141,10 @@ def _make(deed: Deed, issue: Issue, wish: MergeWish) -> str:
             return _squash(deed, issue, wish)
         case "rebase":
             return _rebase(deed, issue)
+        case "squash-merge":
+            return _squash_and_merge(deed, issue, wish)
+        case "ff":
+            return _fast_forward(issue)
         case _:
             return _merge_commit(deed, issue, wish)
 

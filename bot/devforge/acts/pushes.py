@@ -7,7 +7,7 @@ from bot.devforge.acts.deed import Deed
 def landed(deed: Deed, ref: str, old: str | None, new: str | None) -> None:
     """Tell the hooks, update the changes from this branch and start CI."""
     deed.repo.pushed = deed.world.now()
-    news.push(deed, ref, old, new)
+    news.of(deed.world).push(deed, ref, old, new)
     if not ref.startswith("refs/heads/"):
         return
     branch = ref.removeprefix("refs/heads/")

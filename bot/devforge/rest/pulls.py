@@ -16,7 +16,7 @@ room = Blueprint("pulls", __name__)
 
 def change_of(call: RepoCall, number: int) -> tuple[Issue, ChangePart]:
     """Return a change; 404 when there is none."""
-    issue = call.repo.issues.get(number)
+    issue = call.repo.changes.get(number)
     if issue is None or issue.change is None:
         raise not_found()
     return issue, issue.change
@@ -28,7 +28,7 @@ def listing(call: RepoCall) -> Response:
     owner, _, branch = head.partition(":") if head else ("", "", "")
     found = [
         (issue, issue.change)
-        for issue in call.repo.issues.values()
+        for issue in call.repo.changes.values()
         if issue.change
         and state in ("all", issue.state)
         and base in (None, issue.change.base)
@@ -57,7 +57,7 @@ def create(call: RepoCall) -> Response:
     if git.is_ancestor(head_sha, base_sha):
         raise _custom(f"No commits between {base} and {head}")
     now = call.world.now()
-    number, by = acts.next_number(call.repo), call.actor
+    number, by = acts.next_number(call.repo.changes), call.actor
     issue = Issue(call.world.next_id(), number, title, body.text("body"), by, now, now)
     issue.change = ChangePart(call.world.next_id(), head, base, head_sha, base_sha, body.get("draft", bool, False))
     changes.open_change(call.deed, issue)
@@ -69,7 +69,7 @@ def _custom(message: str) -> Problem:
 
 
 def _refuse_double(call: RepoCall, head: str, base: str) -> None:
-    for issue in call.repo.issues.values():
+    for issue in call.repo.changes.values():
         change = issue.change
         if change and issue.state == "open" and (change.head, change.base) == (head, base):
             raise _custom(f"A pull request already exists for {call.repo.owner.login}:{head}.")

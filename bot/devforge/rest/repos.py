@@ -68,7 +68,7 @@ def pulls_of_commit(call: RepoCall, ref: str) -> Response:
     sha = commit_of(call, ref)
     found = [
         (issue, issue.change)
-        for issue in call.repo.issues.values()
+        for issue in call.repo.changes.values()
         if issue.change and sha in (issue.change.head_sha, issue.change.merged_sha)
     ]
     return page(found, lambda row: change(call.world, call.repo, *row))

@@ -40,7 +40,7 @@ def check_run(world: World, repo: Repository, one: CheckRun) -> Json:
         "app": app(world, one.app),
         "pull_requests": [
             minimal_change(world, repo, issue, issue.change)
-            for issue in repo.issues.values()
+            for issue in repo.changes.values()
             if issue.change and issue.state == "open" and issue.change.head_sha == one.sha
         ],
     }
