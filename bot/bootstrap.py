@@ -206,6 +206,7 @@ def forges_of(settings: Settings) -> dict[str, Forge]:
             settings.gitlab_token.get_secret_value(),
             url=settings.gitlab_url,
             pacing=settings.gitlab_pacing,
+            ca_file=settings.gitlab_ca_file or None,
         )
     return forges
 

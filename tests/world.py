@@ -18,7 +18,7 @@ from bot.devforge.model import ChangePart, Delivery, Repository
 from bot.domain.change import Subject
 from bot.domain.facts import Handled
 from bot.domain.run import Run
-from bot.forges.github.markers import is_marked
+from bot.forges.texts import is_marked
 from bot.services.books import DeliveryBook
 from tests.routes import route
 from workers.demo.people import Proposed

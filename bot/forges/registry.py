@@ -16,6 +16,7 @@ def forge_for(
     url: str | None = None,
     bot_login: str | None = None,
     pacing: bool = True,
+    ca_file: str | None = None,
 ) -> Forge:
     """Return the adapter for a forge by name; `url` is its API's (GitLab: its root), None for the public service."""
     match name:  # the receiver reads deliveries only, and needs no client
@@ -24,8 +25,13 @@ def forge_for(
 
             address = url or "https://api.github.com"
             return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
+        case "gitlab":
+            from bot.forges.gitlab.api import GitLabForge
+
+            address = url or "https://gitlab.com"
+            return GitLabForge(token, url=address, bot_login=bot_login, pacing=pacing, ca_file=ca_file)
         case other:
-            raise ConfigError(f"there is no client yet for a forge called {other!r}; the one we have is github")
+            raise _unknown(other)
 
 
 def read(forge: str, headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> tuple[Delivery, ForgeEvent]:

@@ -82,7 +82,7 @@ class Stage:
         self.tell("receiver, broker, agent and clock are up, each with its own credentials only")
 
     def _forge(self, data: Path, sandbox: BubblewrapSandbox) -> DevForge:
-        return DevForge(data, runner=sandboxed(sandbox))
+        return DevForge(data, runner=sandboxed(sandbox), dialect=self.dialect)
 
     def _bot(self) -> tuple[str, str]:
         """Add the bot's account; return its login and its token."""

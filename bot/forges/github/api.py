@@ -2,10 +2,8 @@
 
 import base64
 import re
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import islice
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -20,8 +18,10 @@ from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Rep
 from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
 from bot.forges.github import gate, snapshots
 from bot.forges.github.errors import translated
-from bot.forges.github.markers import BODY, TITLE, cut_end, cut_middle, is_marked, marked, same
+from bot.forges.github.limits import BODY, TITLE
 from bot.forges.github.snapshots import known
+from bot.forges.talking import Line, ensure, told_to_wait
+from bot.forges.texts import cut_end, cut_middle, is_marked, marked, same
 from bot.policy.gate import Permit
 
 MergeMethod = Literal["merge", "squash", "rebase"]
@@ -31,7 +31,6 @@ _MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
 _MOST_FILES = 3000  # nor more files
 _MOST_ITEMS = 10_000  # comments, events, checks: a hundred pages
 _LOOKS = 3
-_LONGEST_REST = 3600.0  # the hourly limit is the longest one; a wrong clock shall not stop us for days
 _LOGIN = re.compile(r"[A-Za-z0-9_.-]+(\[bot\])?")
 
 
@@ -57,8 +56,7 @@ class GitHubForge:
         self._url = url.rstrip("/")
         self._login = bot_login
         self._merge_method = merge_method
-        self._lock = threading.RLock()
-        self._rests_until = 0.0
+        self._line = Line("GitHub", translated)
         self._github = Github(
             auth=Auth.Token(token),
             base_url=self._url,
@@ -73,7 +71,7 @@ class GitHubForge:
 
     def close(self) -> None:
         """End the connections; the next call opens new ones."""
-        with self._lock:
+        with self._line.lock:
             self._github.close()
 
     def whoami(self) -> str:
@@ -192,18 +190,18 @@ class GitHubForge:
             return known(opened.number)
 
         with self._talking():
-            return self.change(repo, _ensure(find, create))
+            return self.change(repo, ensure(translated, find, create))
 
     def ensure_comment(self, subject: Subject, topic: str, body: str) -> int:
         """Write or edit the bot's one comment on this topic; somebody else's copy of the marker never counts."""
-        text = marked(topic, body)
+        text = marked(topic, body, BODY)
         with self._talking():
             issue = self._repository(subject.repo).get_issue(subject.number)
 
             def find() -> IssueComment | None:
                 return next((one for one in _all(issue.get_comments()) if self._is_mine(one, topic)), None)
 
-            comment = _ensure(find, lambda: issue.create_comment(text))
+            comment = ensure(translated, find, lambda: issue.create_comment(text))
             if not same(comment.body, text):
                 comment.edit(text)
             return known(comment.id)
@@ -239,7 +237,7 @@ class GitHubForge:
                     )
                     return known(merged.sha)
             except (Stale, Unavailable) as error:
-                landed = None if _told_to_wait(error) else self._landed(ref)
+                landed = None if told_to_wait(error) else self._landed(ref)
                 if landed is None:
                     raise
                 return landed
@@ -252,20 +250,8 @@ class GitHubForge:
                 issue.edit(state="closed", state_reason="completed")
 
     # --- inside -----------------------------------------------------------------------------------------------------
-    @contextmanager
-    def _talking(self) -> Iterator[None]:
-        """Talk, one thread at a time; while GitHub wants this credential to stay away nobody asks it for anything."""
-        with self._lock:
-            left = self._rests_until - time.monotonic()
-            if left > 0:
-                raise Unavailable("GitHub asked us to slow down, and the time is not up", retry_after=left)
-            try:
-                with translated():
-                    yield
-            except Unavailable as error:
-                if error.retry_after:
-                    self._rests_until = time.monotonic() + min(error.retry_after, _LONGEST_REST)
-                raise
+    def _talking(self) -> AbstractContextManager[None]:
+        return self._line.talking()
 
     def _repository(self, repo: Repo) -> Repository:
         if repo.forge != "github":
@@ -288,25 +274,6 @@ class GitHubForge:
     def _landed(self, ref: Ref) -> str | None:
         pull = self._repository(ref.repo).get_pull(ref.number)
         return known(pull.merge_commit_sha) if pull.merged and pull.head.sha == ref.head_sha else None
-
-
-def _ensure(find: Callable[[], _Thing | None], create: Callable[[], _Thing]) -> _Thing:
-    """Find a thing or create it; when creating fails in a way that may have worked, look again."""
-    found = find()
-    if found is not None:
-        return found
-    try:
-        with translated():
-            return create()
-    except (Invalid, Unavailable) as error:
-        found = None if _told_to_wait(error) else find()
-        if found is None:
-            raise
-        return found
-
-
-def _told_to_wait(error: Exception) -> bool:
-    return isinstance(error, Unavailable) and error.retry_after is not None
 
 
 def _all(items: Iterable[_Thing]) -> list[_Thing]:

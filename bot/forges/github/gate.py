@@ -12,8 +12,9 @@ from github.Requester import Requester
 from bot.domain.change import GATE, GateReport
 from bot.domain.errors import Denied, NotFound
 from bot.forges.github.errors import translated
-from bot.forges.github.markers import STATUS, SUMMARY, TITLE, cut_end, cut_middle, same
+from bot.forges.github.limits import STATUS, SUMMARY, TITLE
 from bot.forges.github.snapshots import same_login
+from bot.forges.texts import cut_end, cut_middle, same
 
 _AT_MOST = 1000
 

@@ -128,6 +128,11 @@ _BOT = re.compile(
 )
 
 
+def is_bot_name(username: str) -> bool:
+    """Tell whether GitLab gives such a name to accounts of programs."""
+    return _BOT.fullmatch(username) is not None
+
+
 class _Kind(Struct):
     object_kind: str = ""
 
@@ -259,7 +264,7 @@ def _note(payload: bytes) -> ForgeEvent:
             return Ignored("malformed note: without what it is on")
         case _:
             return Ignored("only comments on issues and merge requests are acted on")
-    return Commented(subject, note.id, event.by, _BOT.fullmatch(event.by) is not None, note.note)
+    return Commented(subject, note.id, event.by, is_bot_name(event.by), note.note)
 
 
 def _issue(payload: bytes) -> ForgeEvent:

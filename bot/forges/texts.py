@@ -1,16 +1,11 @@
-"""The hidden marker that finds the bot's own comment again, and GitHub's limits on text."""
+"""The hidden marker that finds the bot's own comment again, and cutting texts to what a forge allows."""
 
 import re
 
 from bot.domain.errors import Invalid
 
-BODY = 65_536
-TITLE = 256
-SUMMARY = 65_535
-STATUS = 140
-
 _TOPIC = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/]*(?:-[A-Za-z0-9_.:/]+)*")
-_CUT = "\n\n[... {} characters cut here: GitHub allows no more ...]\n\n"
+_CUT = "\n\n[... {} characters cut here: the forge allows no more ...]\n\n"
 
 
 def marker(topic: str) -> str:
@@ -20,9 +15,9 @@ def marker(topic: str) -> str:
     return f"<!-- journeyman:{topic} -->"
 
 
-def marked(topic: str, body: str) -> str:
-    """Return the body of the comment on a topic, marker first, within GitHub's limit."""
-    return cut_middle(f"{marker(topic)}\n{body.strip()}", BODY)
+def marked(topic: str, body: str, limit: int) -> str:
+    """Return the body of the comment on a topic, marker first, of at most `limit` characters."""
+    return cut_middle(f"{marker(topic)}\n{body.strip()}", limit)
 
 
 def is_marked(topic: str, body: str) -> bool:
