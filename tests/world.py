@@ -73,7 +73,7 @@ class Town:
 
     def change_record(self, number: int) -> ChangePart:
         """The forge's own record of a change; hold the forge's lock while using it."""
-        found = self.place.issues[number].change
+        found = self.place.changes[number].change
         assert found is not None
         return found
 

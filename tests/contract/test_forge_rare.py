@@ -235,7 +235,7 @@ def test_a_fork_with_the_same_branch_is_not_ours(web: responses.RequestsMock, fo
     web.post(f"{AT}/pulls", json=pull())
     web.get(f"{AT}/pulls/7", json=pull())
     lists(web, events=[], commits=[])
-    permit = permission_to_open()
+    permit = permission_to_open(REPO)
     change = forge.ensure_change(REPO, branch="topic", base="main", title="T", body="B", plan=PLAN, permit=permit)
     assert change.number == 7
 

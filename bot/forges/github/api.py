@@ -31,7 +31,7 @@ _MOST_COMMITS = 250  # GitHub lists no more commits of a pull request
 _MOST_FILES = 3000  # nor more files
 _MOST_ITEMS = 10_000  # comments, events, checks: a hundred pages
 _LOOKS = 3
-_LOGIN = re.compile(r"[A-Za-z0-9_.-]+(\[bot\])?")
+_LOGIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(\[bot\])?")  # of dots alone it would lead elsewhere
 
 
 class GitHubForge:

@@ -247,7 +247,7 @@ class GitLabForge:
             try:
                 with self._translated():
                     self._wire.write("put", f"{path}/merge", w.MergeRequest, sha=ref.head_sha, squash=squash, **words)
-            except (Stale, Unavailable) as error:
+            except (Invalid, Stale, Unavailable) as error:  # GitLab says 405, 406, 409 or 422 for what it cannot merge
                 landed = None if told_to_wait(error) else self._landed(ref)
                 if landed is None:
                     raise self._why_not(path, error) from error
@@ -278,7 +278,7 @@ class GitLabForge:
             return None
         return found.merge_commit_sha or found.squash_commit_sha or found.sha
 
-    def _why_not(self, path: str, error: Stale | Unavailable) -> Exception:
+    def _why_not(self, path: str, error: Invalid | Stale | Unavailable) -> Exception:
         """Say why it was not merged: GitLab's own answer is a code only."""
         if isinstance(error, Unavailable):
             code = getattr(error.__cause__, "response_code", None)
