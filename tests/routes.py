@@ -1,6 +1,11 @@
 """Where each forge is asked for the same thing: method and the pattern of the path below the repository's."""
 
 import re
+from collections.abc import Iterable
+
+from flask import request
+
+from bot.devforge.gitlab.call import SLASH
 
 GITHUB = {
     "react": ("POST", "/issues/comments/[0-9]+/reactions"),
@@ -32,6 +37,17 @@ GITLAB = {
     "files": ("GET", "/merge_requests/1/diffs"),
     "checks": ("GET", "/repository/commits/.*/statuses"),
 }
+
+
+def asked_for() -> str:
+    """Return the path of the request that is being answered, all slashes alike."""
+    return request.path.replace(SLASH, "/")
+
+
+def by(tokens: Iterable[str]) -> bool:
+    """Tell whether the request that is being answered shows one of these tokens."""
+    shown = f"{request.headers.get('Authorization', '')} {request.headers.get('PRIVATE-TOKEN', '')}".split()
+    return bool(set(tokens) & set(shown))
 
 
 def route(dialect: str, repo: str, name: str) -> tuple[str, str]:

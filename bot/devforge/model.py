@@ -193,9 +193,10 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """A branch's protection: no direct pushes, and these check or status names green before a merge."""
+    """A branch's protection: no direct pushes, these check or status names green before a merge, and who merges."""
 
     contexts: tuple[str, ...] = ()
+    mergers: Role = Role.WRITE
 
 
 @dataclass(slots=True)

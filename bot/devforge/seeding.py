@@ -112,14 +112,15 @@ class Seeding:
             self._repo(repo).hooks[hook.id] = hook
             return hook.id
 
-    def protect(self, repo: str, branch: str, *, required_contexts: Sequence[str] = ()) -> None:
+    def protect(self, repo: str, branch: str, *, required_contexts: Sequence[str] = (), mergers: str = "write") -> None:
         """Protect a branch: nobody pushes to it, and a merge needs these checks or statuses green.
 
-        GitLab cannot name them: there any make it ask for green pipelines.
+        GitLab cannot name them: there any make it ask for green pipelines. `mergers` is the role that a merge takes
+        there.
         """
         with self.world.lock:
             place, apart = self._repo(repo), self.world.dialect == "gitlab"
-            place.protected[branch] = Protection(() if apart else tuple(required_contexts))
+            place.protected[branch] = Protection(() if apart else tuple(required_contexts), Role(mergers))
             place.only_green = apart and bool(required_contexts)
 
     def set_role(self, repo: str, login: str, role: str) -> None:

@@ -104,7 +104,8 @@ def diffs(call: RepoCall, iid: int) -> Response:
 @on_project(room, "PUT", f"{PLACE}/merge")
 def merge(call: RepoCall, iid: int) -> Response:
     one, part = change_of(call, iid)
-    if call.user is None or not call.role.at_least(Role.WRITE):
+    rule = call.repo.protected.get(part.base)
+    if call.user is None or not call.role.at_least(rule.mergers if rule else Role.WRITE):
         raise Refusal(401, "401 Unauthorized")
     fields = Fields()
     sha, squash = fields.text("sha") or None, fields.flag("squash", call.repo.squash_option == "default_on")

@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from bot.devforge.call import SENDER, Call, RepoCall, answer
 from bot.devforge.gitlab import shapes
-from bot.devforge.gitlab.call import Fields, Refusal, missing, on, on_project, page
+from bot.devforge.gitlab.call import LEVELS, Fields, Refusal, missing, on, on_project, page
 from bot.devforge.gitvalues import stamp
 from bot.devforge.model import Delivery, Hook, User
 from bot.devforge.webhooks import Sender, may_send_to
@@ -125,8 +125,8 @@ def make_label(call: RepoCall) -> Response:
 def protected(call: RepoCall, name_of: str) -> Response:
     if name_of not in call.repo.protected:
         raise missing()
-    nobody, developers = [{"access_level": 0}], [{"access_level": 30}]
-    return answer({"name": name_of, "push_access_levels": nobody, "merge_access_levels": developers})
+    nobody, mergers = [{"access_level": 0}], [{"access_level": LEVELS[call.repo.protected[name_of].mergers]}]
+    return answer({"name": name_of, "push_access_levels": nobody, "merge_access_levels": mergers})
 
 
 # --- hooks ----------------------------------------------------------------------------------------------------------
