@@ -21,6 +21,8 @@ from bot.adapters.slack import SlackNotifier
 from bot.config import Settings, guard
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError, PolicyError
+from bot.domain.redaction import Redaction
+from bot.forges.credentials import AppKey
 from bot.forges.registry import forge_for
 from bot.policy.load import LoadedPolicy
 from bot.policy.load import load as load_policy
@@ -44,14 +46,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """What the web process is given; `secrets` are the webhooks', by forge, `hidden` is all that no log may show."""
+    """What the web process is given; `secrets` are the webhooks', by forge, `hidden` is what no log may show."""
 
     store: Store
     queue: Queue
     secrets: Mapping[str, tuple[str, ...]]
     max_body: int
     queue_configured: bool
-    hidden: tuple[str, ...]
+    hidden: Redaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +120,14 @@ def sealing_keys(settings: Settings) -> FileKeys:
     return FileKeys(Zone.BROKER, settings.keys / f"{Zone.BROKER.value}.key", load_public(settings.keys))
 
 
-def hidden(settings: Settings) -> tuple[str, ...]:
-    """Return what no log may show: every credential, and the passwords inside addresses."""
-    return settings.secrets() + passwords_in(settings.database_url) + passwords_in(settings.redis_url)
+def hidden(settings: Settings) -> Redaction:
+    """Return what no log may show: every credential, and the passwords inside addresses; more may be issued later."""
+    return Redaction(settings.secrets() + passwords_in(settings.database_url) + passwords_in(settings.redis_url))
 
 
-def log_of(settings: Settings, zone: Zone) -> Callable[..., None]:
-    """Return the log of a zone."""
-    return logger(settings.log_level, hidden(settings), zone.value)
+def log_of(settings: Settings, zone: Zone, known: Redaction | None = None) -> Callable[..., None]:
+    """Return the log of a zone; `known` is what its forges add to."""
+    return logger(settings.log_level, known or hidden(settings), zone.value)
 
 
 def queue_for(settings: Settings) -> Queue:
@@ -161,13 +163,14 @@ def _webhook_secrets(settings: Settings) -> dict[str, tuple[str, ...]]:
 
 
 def broker(settings: Settings, queue: Queue) -> BrokerZone:
-    """Wire the broker; raises ConfigError where no forge token is set."""
+    """Wire the broker; raises ConfigError where no forge credential is set."""
     guard(Zone.BROKER, settings)
-    forges = forges_of(settings)
+    known = hidden(settings)
+    forges = forges_of(settings, known)
     if not forges:
         raise ConfigError(
             "set JOURNEYMAN_GITHUB_TOKEN or JOURNEYMAN_GITLAB_TOKEN (or ..._FILE) "
-            "to a token that may read and write the repository"
+            "to a token that may read and write the repository, or give a GitHub App's id and key"
         )
     policies = policies_of(settings)
     policies(settings.policy)
@@ -183,22 +186,28 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
         policy_name=settings.policy,
         author=(settings.author_name, settings.author_email),
         poll_seconds=settings.poll_seconds,
-        chat=_chat(settings),
+        chat=_chat(settings, known),
     )
-    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.BROKER))
+    runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.BROKER, known))
     return BrokerZone(deps, store, queue, runner, settings.resend_seconds)
 
 
-def forges_of(settings: Settings) -> dict[str, Forge]:
-    """Return the forges that there is a credential for, by name; nothing is asked of them yet."""
+def forges_of(settings: Settings, known: Redaction | None = None) -> dict[str, Forge]:
+    """Return the forges that there is a credential for, by name; nothing is asked of them yet.
+
+    `known` is told what is issued. Raises ConfigError for credentials that cannot work.
+    """
     forges: dict[str, Forge] = {}
-    if settings.github_token is not None:
+    credential = _github_credential(settings)
+    if credential is not None:
         forges["github"] = forge_for(
             "github",
-            settings.github_token.get_secret_value(),
+            credential,
             url=settings.github_url,
             bot_login=settings.bot_login or None,
             pacing=settings.github_pacing,
+            ca_file=settings.github_ca_file or None,
+            hidden=known,
         )
     if settings.gitlab_token is not None:
         forges["gitlab"] = forge_for(
@@ -211,12 +220,30 @@ def forges_of(settings: Settings) -> dict[str, Forge]:
     return forges
 
 
-def _chat(settings: Settings) -> SlackNotifier | None:
+def _github_credential(settings: Settings) -> str | AppKey | None:
+    token, app, key = settings.github_token, settings.github_app_id, settings.github_app_key
+    if token is not None and key is not None:
+        raise ConfigError(
+            "JOURNEYMAN_GITHUB_TOKEN and JOURNEYMAN_GITHUB_APP_KEY are both set: keep the App (its tokens are "
+            "short-lived and for one repository), and take the token out"
+        )
+    if key is not None:
+        if not app:
+            raise ConfigError("JOURNEYMAN_GITHUB_APP_KEY is set: set JOURNEYMAN_GITHUB_APP_ID to the App's id as well")
+        return AppKey(app, key.get_secret_value())
+    if token is None:
+        if app:
+            raise ConfigError("JOURNEYMAN_GITHUB_APP_ID is set: name the App's key in JOURNEYMAN_GITHUB_APP_KEY_FILE")
+        return None
+    return token.get_secret_value()
+
+
+def _chat(settings: Settings, known: Redaction) -> SlackNotifier | None:
     if settings.slack_token is None:
         return None
     if not settings.slack_channel:
         raise ConfigError("JOURNEYMAN_SLACK_TOKEN is set; set JOURNEYMAN_SLACK_CHANNEL to the channel's id as well")
-    token, log = settings.slack_token.get_secret_value(), log_of(settings, Zone.BROKER)
+    token, log = settings.slack_token.get_secret_value(), log_of(settings, Zone.BROKER, known)
     return SlackNotifier(token, settings.slack_channel, log, url=settings.slack_url)
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
+from bot.domain.redaction import SHORTEST
 
 PREFIX = "JOURNEYMAN_"
 ALIKE = 0.85
@@ -36,7 +37,7 @@ OWNED: dict[Zone, frozenset[str]] = {
             "gitlab_webhook_secret_previous",
         }
     ),
-    Zone.BROKER: frozenset({"github_token", "gitlab_token", "slack_token"}),
+    Zone.BROKER: frozenset({"github_token", "github_app_key", "gitlab_token", "slack_token"}),
     Zone.AGENT: frozenset({"model_api_key", "openai_api_key", "anthropic_api_key"}),
 }
 
@@ -54,9 +55,12 @@ class Settings(BaseModel):
 
     github_url: str = "https://api.github.com"
     github_token: SecretStr | None = None
+    github_app_id: str = ""
+    github_app_key: SecretStr | None = None
     github_webhook_secret: SecretStr | None = None
     github_webhook_secret_previous: SecretStr | None = None
     github_pacing: bool = True
+    github_ca_file: str = ""
     gitlab_url: str = "https://gitlab.com"
     gitlab_token: SecretStr | None = None
     gitlab_webhook_secret: SecretStr | None = None
@@ -94,6 +98,29 @@ class Settings(BaseModel):
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("an address such as https://host/path is wanted")
+        return value
+
+    @field_validator("github_app_id")
+    @classmethod
+    def _is_app(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9._-]{0,64}", value):
+            raise ValueError("the App's number or its client id is wanted, as its page shows them")
+        return value
+
+    @field_validator(
+        "github_webhook_secret",
+        "github_webhook_secret_previous",
+        "gitlab_webhook_secret",
+        "gitlab_webhook_secret_previous",
+    )
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST:
+            raise ValueError(
+                f"shorter than {SHORTEST} characters: whoever sees one delivery can guess it, and it cannot be told "
+                f"from ordinary words in a log. Take a longer one: python3 -c 'import secrets; "
+                f"print(secrets.token_hex(32))'"
+            )
         return value
 
     @field_validator("redis_url")

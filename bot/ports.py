@@ -268,6 +268,10 @@ class Forge(Protocol):
         """Return where git fetches and pushes, with a credential for just that."""
         ...
 
+    def pushed(self, repo: Repo) -> None:
+        """Take back what was issued for a push, now that it is over; never raises for what the forge says."""
+        ...
+
     def ensure_change(
         self, repo: Repo, *, branch: str, base: str, title: str, body: str, plan: str, permit: Permit
     ) -> Change:

@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from bot.domain.change import Remote
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Unavailable
+from bot.domain.redaction import Redaction
 
 _PATH = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin"
 _WORDS = 400  # characters of git's own words that we repeat
@@ -84,7 +85,7 @@ class Scratch:
     def network(self, *args: str) -> bytes:
         """Run a command that speaks to the remote; raises a ForgeError."""
         scheme = _scheme(self.remote)
-        config = {f"protocol.{scheme}.allow": "always", **_credential(self.remote)}
+        config = {f"protocol.{scheme}.allow": "always", **_credential(self.remote), **_trust(self.remote)}
         env = {**_environment(self.root, config), "GIT_ALLOW_PROTOCOL": scheme}
         try:
             return self._run(args, b"", env)
@@ -192,13 +193,17 @@ def _credential(remote: Remote) -> dict[str, str]:
     return {f"http.{parts.scheme}://{parts.netloc}/.extraHeader": f"Authorization: Basic {_basic(remote)}"}
 
 
+def _trust(remote: Remote) -> dict[str, str]:
+    return {"http.sslCAInfo": str(Path(remote.ca_file).absolute())} if remote.ca_file else {}
+
+
 def _basic(remote: Remote) -> str:
     return base64.b64encode(f"{remote.username}:{remote.secret}".encode()).decode()
 
 
 def _redact(text: str, remote: Remote) -> str:
-    for secret in filter(None, (remote.secret, _basic(remote))):
-        text = text.replace(secret, "***")
+    if remote.secret:
+        text = Redaction([remote.secret, _basic(remote)]).clean(text)
     return " ".join(text.split())[-_WORDS:]
 
 

@@ -7,14 +7,15 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
+from bot.domain.redaction import Redaction
+
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-HIDDEN = "[secret]"
 
 
-def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., None]:
+def logger(level: str, hidden: Redaction, zone: str) -> Callable[..., None]:
     """Return `log(event, *, level="info", **fields)` for a zone; levels are debug, info, warning and error.
 
-    What is below the zone's own `level` is left out.
+    What is below the zone's own `level` is left out, and what is `hidden` is taken out.
     """
     bound = structlog.wrap_logger(
         structlog.PrintLogger(sys.stderr),
@@ -22,7 +23,7 @@ def logger(level: str, secrets: tuple[str, ...], zone: str) -> Callable[..., Non
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _redact(secrets),
+            _redact(hidden),
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
@@ -45,15 +46,17 @@ def passwords_in(url: str) -> tuple[str, ...]:
     return tuple({found for found in (written, unquote(written), *asked) if found})
 
 
-def _redact(secrets: tuple[str, ...]) -> structlog.typing.Processor:
-    known = sorted((secret for secret in secrets if secret), key=len, reverse=True)
-
+def _redact(hidden: Redaction) -> structlog.typing.Processor:
     def clean(value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        for secret in known:
-            value = value.replace(secret, HIDDEN)
-        return value
+        match value:
+            case str():
+                return hidden.clean(value)
+            case dict():
+                return {key: clean(one) for key, one in value.items()}
+            case list() | tuple():
+                return [clean(one) for one in value]
+            case _:
+                return value
 
     def process(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         return {key: clean(value) for key, value in event.items()}

@@ -4,7 +4,7 @@ Every value is a frozen dataclass of plain data. Times are seconds since the epo
 untrusted and is carried as it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -142,11 +142,15 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where git fetches and pushes; `secret` goes in through an askpass channel, never into the address."""
+    """Where git fetches and pushes; `secret` goes in through git's own configuration, never into the address.
+
+    `ca_file` names the certificates that the server's own is checked against, empty for the system's.
+    """
 
     url: str
     username: str
-    secret: str
+    secret: str = field(repr=False)
+    ca_file: str = ""
 
 
 GATE = "journeyman/gate"

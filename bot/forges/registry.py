@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from bot.domain.errors import ConfigError
 from bot.domain.events import Delivery, ForgeEvent
+from bot.domain.redaction import Redaction
+from bot.forges.credentials import AppKey
 from bot.forges.github import webhook as github
 from bot.forges.gitlab import webhook as gitlab
 from bot.ports import Forge
@@ -11,25 +13,33 @@ from bot.ports import Forge
 
 def forge_for(
     name: str,
-    token: str,
+    credential: str | AppKey,
     *,
     url: str | None = None,
     bot_login: str | None = None,
     pacing: bool = True,
     ca_file: str | None = None,
+    hidden: Redaction | None = None,
 ) -> Forge:
-    """Return the adapter for a forge by name; `url` is its API's (GitLab: its root), None for the public service."""
+    """Return the adapter for a forge by name; `url` is its API's (GitLab: its root), None for the public service.
+
+    `hidden` learns what is issued at run time.
+    """
     match name:  # the receiver reads deliveries only, and needs no client
         case "github":
             from bot.forges.github.api import GitHubForge
 
             address = url or "https://api.github.com"
-            return GitHubForge(token, url=address, bot_login=bot_login, pacing=pacing)
+            return GitHubForge(
+                credential, url=address, bot_login=bot_login, pacing=pacing, ca_file=ca_file, hidden=hidden
+            )
         case "gitlab":
             from bot.forges.gitlab.api import GitLabForge
 
             address = url or "https://gitlab.com"
-            return GitLabForge(token, url=address, bot_login=bot_login, pacing=pacing, ca_file=ca_file)
+            if not isinstance(credential, str):
+                raise ConfigError("GitLab has no Apps: give a token")
+            return GitLabForge(credential, url=address, bot_login=bot_login, pacing=pacing, ca_file=ca_file)
         case other:
             raise _unknown(other)
 

@@ -80,7 +80,10 @@ def _push(deps: Broker, book: RunBook, performer: Performer, base_sha: str, patc
 
     target = f"{run.intent.repo}:{run.branch}"
     effect = Effect(f"push:{run.branch}:{base_sha}", "push", target)
-    sha, tree = performer.perform(book, effect, push).split()
+    try:
+        sha, tree = performer.perform(book, effect, push).split()
+    finally:
+        forge.pushed(run.intent.repo)
     return CommitResult(sha, tree)
 
 

@@ -19,13 +19,16 @@ VALUES: dict[str, tuple[str, Any]] = {
     "log_level": ("debug", "debug"),
     "github_url": ("https://forge.test/api/v3", "https://forge.test/api/v3"),
     "github_token": ("t1", SecretStr("t1")),
-    "github_webhook_secret": ("s1", SecretStr("s1")),
-    "github_webhook_secret_previous": ("s0", SecretStr("s0")),
+    "github_app_id": ("Iv23li", "Iv23li"),
+    "github_app_key": ("k1", SecretStr("k1")),
+    "github_webhook_secret": ("s1-a-secret", SecretStr("s1-a-secret")),
+    "github_webhook_secret_previous": ("s0-a-secret", SecretStr("s0-a-secret")),
     "github_pacing": ("false", False),
+    "github_ca_file": ("/etc/hub.pem", "/etc/hub.pem"),
     "gitlab_url": ("https://lab.test", "https://lab.test"),
     "gitlab_token": ("t2", SecretStr("t2")),
-    "gitlab_webhook_secret": ("s2", SecretStr("s2")),
-    "gitlab_webhook_secret_previous": ("s3", SecretStr("s3")),
+    "gitlab_webhook_secret": ("s2-a-secret", SecretStr("s2-a-secret")),
+    "gitlab_webhook_secret_previous": ("s3-a-secret", SecretStr("s3-a-secret")),
     "gitlab_pacing": ("false", False),
     "gitlab_ca_file": ("/etc/lab.pem", "/etc/lab.pem"),
     "bot_login": ("bot", "bot"),
@@ -216,7 +219,7 @@ def test_the_process_environment_is_read_where_no_other_is_given() -> None:
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 @pytest.mark.parametrize("name", sorted(CREDENTIALS))
 def test_a_zone_starts_with_its_own_credentials_only(zone: Zone | None, name: str) -> None:
-    settings = load({variable(name): "secret"})
+    settings = load({variable(name): "a secret"})
     if CREDENTIALS[name] is zone:
         guard(zone, settings)
         return
@@ -231,17 +234,17 @@ def test_a_zone_starts_with_its_own_credentials_only(zone: Zone | None, name: st
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 def test_every_zone_starts_with_what_all_share(zone: Zone | None) -> None:
     shared = {variable(name): written for name, (written, _) in VALUES.items() if name not in CREDENTIALS}
-    own = {variable(name): "secret" for name, owner in CREDENTIALS.items() if owner is zone}
+    own = {variable(name): "a secret" for name, owner in CREDENTIALS.items() if owner is zone}
     settings = load(shared | own)
     guard(zone, settings)
-    assert set(settings.secrets()) == ({"secret"} if own else set())
+    assert set(settings.secrets()) == ({"a secret"} if own else set())
 
 
 @pytest.mark.parametrize("zone", ZONES, ids=str)
 def test_a_zone_is_handed_its_own_credentials_only(zone: Zone | None) -> None:
     full = {"PATH": "/bin", "JOURNEYMAN_POLICY": "solo"}
     for name in CREDENTIALS:
-        full |= {variable(name): "secret", f"{variable(name)}_FILE": "/file"}
+        full |= {variable(name): "a secret", f"{variable(name)}_FILE": "/file"}
     handed = environment_for(zone, full)
     own = {variable(name) for name, owner in CREDENTIALS.items() if owner is zone}
     assert set(handed) == {"PATH", "JOURNEYMAN_POLICY"} | own | {f"{key}_FILE" for key in own}

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bot.adapters.logs import HIDDEN, logger, passwords_in
+from bot.adapters.logs import logger, passwords_in
+from bot.domain.redaction import HIDDEN, Redaction
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
@@ -12,14 +13,14 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_a_line_says_event_level_zone_and_time(capsys: pytest.CaptureFixture[str]) -> None:
-    logger("info", (), "broker")("dead", level="error", job="advance")
+    logger("info", Redaction(), "broker")("dead", level="error", job="advance")
     (line,) = lines(capsys)
     assert line.pop("timestamp")
     assert line == {"event": "dead", "level": "error", "zone": "broker", "job": "advance"}
 
 
 def test_what_is_below_the_level_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    log = logger("warning", (), "broker")
+    log = logger("warning", Redaction(), "broker")
     log("usual")
     log("unavailable", level="warning")
     log("crashed", level="error")
@@ -27,7 +28,7 @@ def test_what_is_below_the_level_is_left_out(capsys: pytest.CaptureFixture[str])
 
 
 def test_secrets_are_taken_out_even_of_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    log = logger("info", ("hunter2",), "broker")
+    log = logger("info", Redaction(["hunter2"]), "broker")
     try:
         raise ValueError("the key hunter2 is wrong")
     except ValueError as error:

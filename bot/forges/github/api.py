@@ -2,24 +2,28 @@
 
 import base64
 import re
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
-from github import Auth, Github
 from github.ContentFile import ContentFile
 from github.IssueComment import IssueComment
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role, Subject
-from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
+from bot.domain.errors import ForgeError, Invalid, NotFound, Stale, Unavailable
+from bot.domain.redaction import Redaction
+from bot.forges.credentials import AppKey
 from bot.forges.github import gate, snapshots
+from bot.forges.github.app import App
+from bot.forges.github.credentials import Credential, Phase, PlainToken
 from bot.forges.github.errors import translated
 from bot.forges.github.limits import BODY, TITLE
 from bot.forges.github.snapshots import known
+from bot.forges.github.wire import Pace, Wire
 from bot.forges.talking import Line, ensure, told_to_wait
 from bot.forges.texts import cut_end, cut_middle, is_marked, marked, same
 from bot.policy.gate import Permit
@@ -37,52 +41,49 @@ _LOGIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(\[bot\])?")  # of dots alone 
 class GitHubForge:
     """One credential's view of one GitHub.
 
-    `url` is the address of the REST API, `timeout` the seconds for each answer. `bot_login` is needed where the
-    credential may not ask who it is (installation tokens). With `pacing`, writes are a second apart, as GitHub asks.
-    Calls from several threads wait for each other, which GitHub asks for as well. `close` ends the connections.
+    `credential` is a token or an App's key; of an App, each call uses a token for its repository and phase only. `url`
+    is the address of the REST API, `timeout` the seconds for each answer, `ca_file` the certificates that the server's
+    own is checked against. `bot_login` is needed where the credential may not ask who it is (an installation token of
+    somebody else's making). With `pacing`, writes are a second apart, as GitHub asks. Calls from several threads wait
+    for each other, which GitHub asks for as well. `hidden` learns what is issued, and cleans what an error says.
+    `close` revokes what was issued and ends the connections.
     """
 
     def __init__(
         self,
-        token: str,
+        credential: str | AppKey,
         *,
         url: str = "https://api.github.com",
         bot_login: str | None = None,
         timeout: int = 15,
         pacing: bool = True,
         merge_method: MergeMethod = "squash",
+        ca_file: str | None = None,
+        hidden: Redaction | None = None,
     ) -> None:
-        self._token = token
         self._url = url.rstrip("/")
+        self._ca_file = ca_file or ""
         self._login = bot_login
         self._merge_method = merge_method
         self._line = Line("GitHub", translated)
-        self._github = Github(
-            auth=Auth.Token(token),
-            base_url=self._url,
-            timeout=timeout,
-            per_page=100,
-            retry=None,
-            seconds_between_requests=0,
-            seconds_between_writes=1 if pacing else 0,
-            lazy=True,
-            user_agent="journeyman",
+        self._hidden = hidden or Redaction()
+        wire = Wire(self._url, timeout, ca_file or True, Pace(1.0 if pacing else 0.0))
+        self._credential: Credential = (
+            App(credential, wire, self._hidden)
+            if isinstance(credential, AppKey)
+            else PlainToken(credential, wire, self._hidden)
         )
 
     def close(self) -> None:
-        """End the connections; the next call opens new ones."""
+        """Revoke what was issued and end the connections; the next call opens new ones."""
         with self._line.lock:
-            self._github.close()
+            self._credential.close()
 
     def whoami(self) -> str:
         """Return the bot's own login."""
         with self._talking():
             if self._login is None:
-                try:
-                    with translated():
-                        self._login = known(self._github.get_user().login)
-                except Denied as error:
-                    raise Denied(f"{error}; an installation token cannot ask who it is: set the bot's login") from error
+                self._login = self._credential.login()
             return self._login
 
     def address(self, login: str) -> str:
@@ -164,14 +165,23 @@ class GitHubForge:
         with self._talking():
             repository = self._repository(repo)
             runs = snapshots.newest_runs(_all(repository.get_commit(sha).get_check_runs()))
-            statuses = _all(gate.statuses(self._github.requester, repository, sha))
+            statuses = _all(gate.statuses(repository, sha))
             return runs + snapshots.newest_statuses(statuses)
 
-    def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:  # noqa: ARG002 - one token for both
-        """Return where git fetches and pushes. A personal token cannot be narrowed: it serves both ways."""
+    def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:
+        """Return where git fetches and pushes, with an App's token for just that.
+
+        A personal token cannot be narrowed: it serves both ways.
+        """
         with self._talking():
             url = snapshots.clone_url(known(self._repository(repo).clone_url), self._url)
-        return Remote(url=url, username="x-access-token", secret=self._token)
+            secret = self._credential.secret(repo, Phase.PUSH if access == "write" else Phase.FETCH)
+        return Remote(url=url, username="x-access-token", secret=secret, ca_file=self._ca_file)
+
+    def pushed(self, repo: Repo) -> None:
+        """Revoke what the last push was done with, if that was issued for it."""
+        with self._line.lock:
+            self._credential.over(repo, Phase.PUSH)
 
     # --- writes -----------------------------------------------------------------------------------------------------
     def ensure_change(
@@ -185,7 +195,7 @@ class GitHubForge:
             return None if found is None else known(found.number)
 
         def create() -> int:
-            repository = self._repository(repo)
+            repository = self._repository(repo, Phase.PROPOSE)
             opened = repository.create_pull(base, branch, title=cut_end(title, TITLE), body=cut_middle(body, BODY))
             return known(opened.number)
 
@@ -196,7 +206,7 @@ class GitHubForge:
         """Write or edit the bot's one comment on this topic; somebody else's copy of the marker never counts."""
         text = marked(topic, body, BODY)
         with self._talking():
-            issue = self._repository(subject.repo).get_issue(subject.number)
+            issue = self._repository(subject.repo, Phase.TALK).get_issue(subject.number)
 
             def find() -> IssueComment | None:
                 return next((one for one in _all(issue.get_comments()) if self._is_mine(one, topic)), None)
@@ -209,15 +219,16 @@ class GitHubForge:
     def react(self, subject: Subject, comment: int, reaction: str) -> None:
         """Put a reaction on a comment; GitHub keeps one of each kind per person."""
         with self._talking():
-            address = f"{self._repository(subject.repo).url}/issues/comments/{comment}/reactions"
-            self._github.requester.requestJsonAndCheck("POST", address, input={"content": reaction})
+            repository = self._repository(subject.repo, Phase.TALK)
+            address = f"{repository.url}/issues/comments/{comment}/reactions"
+            repository.requester.requestJsonAndCheck("POST", address, input={"content": reaction})
 
     def set_gate(self, repo: Repo, sha: str, report: GateReport) -> None:
         """Show the gate's report as a check run, or as a commit status where this credential may not write those."""
         with self._talking():
-            repository = self._repository(repo)
+            repository = self._repository(repo, Phase.TALK)
             if not gate.show_check_run(repository, sha, report):
-                gate.show_status(self._github.requester, repository, sha, report, self.whoami())
+                gate.show_status(repository, sha, report, self.whoami())
 
     def merge(self, ref: Ref, permit: Permit, *, title: str, message: str) -> str:
         """Merge exactly this head and return the commit that landed; Stale when the head moved.
@@ -226,37 +237,33 @@ class GitHubForge:
         """
         permit.demand("merge", ref.repo, ref.head_sha)
         with self._talking():
-            pull = self._repository(ref.repo).get_pull(ref.number)
             try:
-                with translated():
-                    merged = pull.merge(
-                        commit_title=cut_end(title, TITLE),
-                        commit_message=cut_middle(message, BODY),
-                        merge_method=self._merge_method,
-                        sha=ref.head_sha,
-                    )
-                    return known(merged.sha)
-            except (Stale, Unavailable) as error:
-                landed = None if told_to_wait(error) else self._landed(ref)
-                if landed is None:
-                    raise
-                return landed
+                pull = self._repository(ref.repo, Phase.MERGE).get_pull(ref.number)
+                return self._merge(pull, ref, title, message)
+            finally:
+                self._credential.over(ref.repo, Phase.MERGE)
 
     def close_issue(self, repo: Repo, number: int) -> None:
         """Close an issue as completed; one that is closed stays as it is."""
         with self._talking():
-            issue = self._repository(repo).get_issue(number)
+            issue = self._repository(repo, Phase.TALK).get_issue(number)
             if known(issue.state) != "closed":
                 issue.edit(state="closed", state_reason="completed")
 
     # --- inside -----------------------------------------------------------------------------------------------------
-    def _talking(self) -> AbstractContextManager[None]:
-        return self._line.talking()
+    @contextmanager
+    def _talking(self) -> Iterator[None]:
+        try:
+            with self._line.talking():
+                yield
+        except ForgeError as error:
+            error.args = tuple(self._hidden.clean(str(part)) for part in error.args)
+            raise
 
-    def _repository(self, repo: Repo) -> Repository:
+    def _repository(self, repo: Repo, phase: Phase = Phase.READ) -> Repository:
         if repo.forge != "github":
             raise Invalid(f"{repo} is not on GitHub")
-        return self._github.get_repo(repo.name)
+        return Repository(self._credential.requester(repo, phase), url=f"/repos/{repo.name}")
 
     def _open_pull(self, repo: Repo, branch: str) -> PullRequest | None:
         owner = repo.name.partition("/")[0]
@@ -270,6 +277,22 @@ class GitHubForge:
     def _is_mine(self, comment: IssueComment, topic: str) -> bool:
         author = comment.user.login if comment.user is not None else ""
         return snapshots.same_login(author, self.whoami()) and is_marked(topic, comment.body or "")
+
+    def _merge(self, pull: PullRequest, ref: Ref, title: str, message: str) -> str:
+        try:
+            with translated():
+                merged = pull.merge(
+                    commit_title=cut_end(title, TITLE),
+                    commit_message=cut_middle(message, BODY),
+                    merge_method=self._merge_method,
+                    sha=ref.head_sha,
+                )
+                return known(merged.sha)
+        except (Stale, Unavailable) as error:
+            landed = None if told_to_wait(error) else self._landed(ref)
+            if landed is None:
+                raise
+            return landed
 
     def _landed(self, ref: Ref) -> str | None:
         pull = self._repository(ref.repo).get_pull(ref.number)

@@ -1,7 +1,8 @@
 """What GitHub or PyGithub throws, said in our words.
 
 401                               Unavailable: a credential that ran out is replaced, and nothing is lost
-403                               Denied
+403                               Denied, with the permission that is missing where GitHub names it
+403 of a suspended installation   Unavailable: its owner can take that back
 404, 410                          NotFound
 405, 409                          Stale
 other 4xx                         Invalid
@@ -59,15 +60,26 @@ def forge_error(status: int, data: object, headers: Mapping[str, Any]) -> ForgeE
         return Unavailable(text, pause)
     match status:
         case 401:
-            return Unavailable(f"{text}; check the token: it has run out, was revoked, or is not one of this forge")
+            return Unavailable(
+                f"{text}; check the token: it has run out, was revoked, or is not one of this forge "
+                f"(of an App: its id and its key)"
+            )
+        case 403 if "installation has been suspended" in text.lower():
+            return Unavailable(f"{text}; its owner takes that back on the page of the installation")
         case 403:
-            return Denied(f"{text}; check the token and its permissions")
+            return Denied(f"{text}; check the token and its permissions{_asked(headers)}")
         case 404 | 410:
             return NotFound(text)
         case 405 | 409:
             return Stale(text)
         case _:
             return Invalid(text)
+
+
+def _asked(headers: Mapping[str, Any]) -> str:
+    """Return what GitHub says would be enough; alternatives are between semicolons."""
+    wanted = str({name.lower(): value for name, value in headers.items()}.get("x-accepted-github-permissions") or "")
+    return f": this needs {' or '.join(part.strip() for part in wanted.split(';'))}"[:200] if wanted else ""
 
 
 def _words(data: object) -> str:

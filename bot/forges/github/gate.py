@@ -7,7 +7,6 @@ from github.CheckRun import CheckRun
 from github.CommitStatus import CommitStatus
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
-from github.Requester import Requester
 
 from bot.domain.change import GATE, GateReport
 from bot.domain.errors import Denied, NotFound
@@ -36,24 +35,24 @@ def show_check_run(repository: Repository, sha: str, report: GateReport) -> bool
     return True
 
 
-def show_status(requester: Requester, repository: Repository, sha: str, report: GateReport, login: str) -> None:
+def show_status(repository: Repository, sha: str, report: GateReport, login: str) -> None:
     """Set our commit status unless the newest one of ours says the same."""
     wanted = (report.state, cut_end(report.title, STATUS))
     with translated():
         own = (
             status
-            for status in islice(statuses(requester, repository, sha), _AT_MOST)
+            for status in islice(statuses(repository, sha), _AT_MOST)
             if status.context == GATE and status.creator is not None and same_login(status.creator.login, login)
         )
         newest = max(own, key=_id, default=None)
         if newest is None or (newest.state, newest.description) != wanted:
             said = {"state": wanted[0], "description": wanted[1], "context": GATE}
-            requester.requestJsonAndCheck("POST", f"{repository.url}/statuses/{sha}", input=said)
+            repository.requester.requestJsonAndCheck("POST", f"{repository.url}/statuses/{sha}", input=said)
 
 
-def statuses(requester: Requester, repository: Repository, sha: str) -> PaginatedList[CommitStatus]:
+def statuses(repository: Repository, sha: str) -> PaginatedList[CommitStatus]:
     """List a commit's statuses at the documented address; PyGithub's own method uses one that is not."""
-    return PaginatedList(CommitStatus, requester, f"{repository.url}/commits/{sha}/statuses", None)
+    return PaginatedList(CommitStatus, repository.requester, f"{repository.url}/commits/{sha}/statuses", None)
 
 
 def _check_run(report: GateReport) -> dict[str, Any]:

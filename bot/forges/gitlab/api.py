@@ -47,6 +47,7 @@ class GitLabForge:
         self._token = token
         self._url = url.rstrip("/")
         self._login = bot_login
+        self._ca_file = ca_file or ""
         self._merge_method = merge_method
         self._wire = w.Wire(token, self._url, timeout=timeout, pacing=pacing, ca_file=ca_file)
         self._translated = translator(lambda: self._wire.headers)
@@ -166,7 +167,10 @@ class GitLabForge:
             raise Invalid("GitLab gave a clone address that is neither http nor https, or holds a name")
         if parts.scheme == "http" and urlsplit(self._url).scheme == "https":
             raise Invalid("GitLab gave a plain http clone address; the token would travel in clear")
-        return Remote(url=url, username="oauth2", secret=self._token)
+        return Remote(url=url, username="oauth2", secret=self._token, ca_file=self._ca_file)
+
+    def pushed(self, repo: Repo) -> None:
+        """Leave the token: it is not ours to revoke."""
 
     # --- writes -----------------------------------------------------------------------------------------------------
     def ensure_change(

@@ -1,0 +1,77 @@
+"""How requests reach one GitHub: PyGithub's requester with a credential that may be renewed, and the pace of writes."""
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from github import Auth
+from github.Requester import Requester
+
+
+class Renewable(Auth.Auth, ABC):
+    """A credential that can be had anew when GitHub no longer accepts it."""
+
+    @abstractmethod
+    def renewed(self, headers: Mapping[str, Any]) -> bool:
+        """Get a new one after a 401 with these headers; False where another request would end the same way."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """At least `seconds` between two writes, whichever credential makes them."""
+
+    seconds: float
+    _last: float = field(default=float("-inf"))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def wait(self, verb: str) -> None:
+        """Wait for the turn of a request."""
+        if verb == "GET" or not self.seconds:
+            return
+        with self._lock:
+            time.sleep(max(0.0, self._last + self.seconds - time.monotonic()))
+            self._last = time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """The address of a GitHub's REST API and how it is spoken to; `verify` may name certificates to trust."""
+
+    url: str
+    timeout: int
+    verify: bool | str
+    pace: Pace
+
+    def requester(self, auth: Auth.Auth) -> "PatientRequester":
+        """Return a way to make requests with a credential; its connections end with `close`."""
+        return PatientRequester(self, auth)
+
+
+class PatientRequester(Requester):
+    """Says a request once more with a renewed credential after a 401: GitHub did nothing then."""
+
+    def __init__(self, wire: Wire, auth: Auth.Auth) -> None:
+        super().__init__(
+            auth=auth,
+            base_url=wire.url,
+            timeout=wire.timeout,
+            user_agent="journeyman",
+            per_page=100,
+            verify=wire.verify,
+            retry=None,
+            pool_size=None,
+            lazy=True,
+        )
+        self._pace = wire.pace
+
+    def requestJson(self, verb: str, *args: Any, **more: Any) -> tuple[int, dict[str, Any], str]:
+        """Make one request, or the same one twice."""
+        self._pace.wait(verb)
+        status, headers, text = super().requestJson(verb, *args, **more)
+        if status == 401 and isinstance(self.auth, Renewable) and self.auth.renewed(headers):
+            self._pace.wait(verb)
+            return super().requestJson(verb, *args, **more)
+        return status, headers, text
