@@ -1,5 +1,6 @@
 """The Flask application: all rooms, and what is the same for every REST answer (faults, limits, ETags, headers)."""
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from bot.devforge.gitlab import issues as gitlab_issues
 from bot.devforge.gitlab import merges, pipelines, projects, repository
 from bot.devforge.gitlab.call import SLASH, Refusal
 from bot.devforge.limits import budget, caller, write_headers
+from bot.devforge.model import Issue
 from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
 from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
@@ -25,6 +27,9 @@ from bot.devforge.world import World
 Observer = Callable[[Response], None]
 _OBSERVERS = "devforge.observers"
 LAB = "/api/v4/"
+_PAGES = re.compile(r"/-/(issues|merge_requests|commit|jobs)(?=/|$)")
+_ROWS = {"issues": "issues", "commit": "commit", "jobs": "runs", "merge_requests": "pull"}
+"""GitLab's addresses of the pages, and ours."""
 _LARGEST = 300 * 1024 * 1024
 _LONGEST_HANG = 60.0
 
@@ -39,6 +44,8 @@ def create_app(
         environ.update(own)
         if environ["PATH_INFO"].startswith(LAB):
             _keep_slashes(environ)
+        elif world.dialect == "gitlab":
+            environ["PATH_INFO"] = _PAGES.sub(lambda match: f"/{_ROWS[match[1]]}", environ["PATH_INFO"], count=1)
         return app(environ, start_response)
 
     return serve
@@ -58,7 +65,7 @@ def _application() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.jinja_env.filters.update(clock=_clock, face=_face)
+    app.jinja_env.filters.update(clock=_clock, face=_face, mark=_mark)
     api = Blueprint("api", __name__, url_prefix="/api/v3")
     for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
@@ -76,6 +83,11 @@ def _application() -> Flask:
 
 def _clock(at: float) -> str:
     return datetime.fromtimestamp(at, tz=UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _mark(world: World, issue: Issue) -> str:
+    """Write a number as the forge's people do."""
+    return f"{'!' if world.dialect == 'gitlab' and issue.change else '#'}{issue.number}"
 
 
 def _face(content: str) -> str:

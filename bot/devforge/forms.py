@@ -10,6 +10,7 @@ from bot.devforge.visits import Visit, page
 from bot.domain.change import Role
 
 room = Blueprint("forms", __name__)
+PLACE = "/<any(issues, pull):row>/<int:number>"
 
 
 def _demand(visit: Visit, role: Role) -> None:
@@ -22,8 +23,8 @@ def _back(visit: Visit, issue: Issue) -> AnyResponse:
     return redirect(url_for(view, owner=visit.repo.owner.login, name=visit.repo.name, number=issue.number), 303)
 
 
-def _any(visit: Visit, number: int) -> Issue:
-    issue = visit.repo.issues.get(number)
+def _any(visit: Visit, row: str, number: int) -> Issue:
+    issue = (visit.repo.changes if row == "pull" else visit.repo.issues).get(number)
     if issue is None:
         raise NotFound
     return issue
@@ -38,20 +39,20 @@ def open_issue(visit: Visit) -> AnyResponse:
     return _back(visit, acts.open_issue(visit.deed, title, request.form.get("body", "")))
 
 
-@page(room, "/issues/<int:number>/comments", "POST")
-def say(visit: Visit, number: int) -> AnyResponse:
+@page(room, f"{PLACE}/comments", "POST")
+def say(visit: Visit, row: str, number: int) -> AnyResponse:
     """Comment on an issue or a change."""
-    issue, text = _any(visit, number), request.form.get("body", "").replace("\r\n", "\n")
+    issue, text = _any(visit, row, number), request.form.get("body", "").replace("\r\n", "\n")
     if text.strip():
         acts.say(visit.deed, issue, text)
     return _back(visit, issue)
 
 
-@page(room, "/issues/<int:number>/labels", "POST")
-def label(visit: Visit, number: int) -> AnyResponse:
+@page(room, f"{PLACE}/labels", "POST")
+def label(visit: Visit, row: str, number: int) -> AnyResponse:
     """Set a label, or take one off."""
     _demand(visit, Role.TRIAGE)
-    issue = _any(visit, number)
+    issue = _any(visit, row, number)
     wanted, gone = request.form.get("add", "").strip(), request.form.get("remove", "")
     if wanted:
         acts.add_label(visit.deed, issue, wanted[:50])
@@ -60,10 +61,10 @@ def label(visit: Visit, number: int) -> AnyResponse:
     return _back(visit, issue)
 
 
-@page(room, "/issues/<int:number>/state", "POST")
-def state(visit: Visit, number: int) -> AnyResponse:
+@page(room, f"{PLACE}/state", "POST")
+def state(visit: Visit, row: str, number: int) -> AnyResponse:
     """Close or reopen an issue, or close a change."""
-    issue = _any(visit, number)
+    issue = _any(visit, row, number)
     if visit.user is not issue.author:
         _demand(visit, Role.TRIAGE)
     wanted = "closed" if issue.state == "open" else "open"

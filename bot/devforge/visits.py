@@ -126,6 +126,6 @@ def fill(name: str, world: World, **more: Any) -> str:
 def fill_page(name: str, visit: Visit, **more: Any) -> str:
     """Fill a template of a repository's page."""
     kinds = {False: 0, True: 0}
-    for issue in visit.repo.issues.values():
+    for issue in {one.id: one for row in (visit.repo.issues, visit.repo.changes) for one in row.values()}.values():
         kinds[issue.change is not None] += issue.state == "open"
     return fill(name, visit.world, visit=visit, repo=visit.repo, counts=kinds, **more)

@@ -66,6 +66,33 @@ def test_a_person_opens_an_issue_and_talks(forge: Seeded) -> None:
         ]
 
 
+def test_on_gitlab_issues_and_changes_count_apart_and_have_its_addresses() -> None:
+    with DevForge(runner=None, dialect="gitlab") as forge:
+        forge.add_repo(REPO, {"a.txt": "one\n"}, roles={"ann": "write"})
+        headers = {"PRIVATE-TOKEN": forge.add_user("ann")}
+        place = f"{forge.api_url}/projects/{REPO.replace('/', '%2F')}"
+        forge.open_issue(REPO, "Broken", "It fails", by="ann")
+
+        def act(path: str, **fields: object) -> Any:
+            answer = requests.post(f"{place}/{path}", json=fields, headers=headers, timeout=10)
+            assert answer.status_code == 201, answer.text
+            return answer.json()
+
+        act("repository/branches", branch="more", ref="main")
+        edit = {"action": "update", "file_path": "a.txt", "content": "two\n"}
+        act("repository/commits", branch="more", commit_message="m", actions=[edit])
+        change = act("merge_requests", source_branch="more", target_branch="main", title="Better")
+        assert change["web_url"] == f"{forge.url}/{REPO}/-/merge_requests/1"
+        page = requests.get(change["web_url"], timeout=10).text
+        assert "Better" in page
+        assert "!1" in page
+        assert "Broken" in requests.get(f"{forge.url}/{REPO}/-/issues/1", timeout=10).text
+        form = {"body": "on the change"}
+        sent = requests.post(f"{forge.url}/{REPO}/pull/1/comments?as=ann", data=form, timeout=10)
+        assert "on the change" in sent.text
+        assert "on the change" not in requests.get(f"{forge.url}/{REPO}/-/issues/1", timeout=10).text
+
+
 def test_a_change_shows_diff_checks_and_why_it_is_blocked(forge: Seeded) -> None:
     forge.forge.protect(REPO, "main", required_contexts=["tests"])
     sha = forge.branch("fix/add", {"calc.py": "def add(a, b):\n    return a + b  # <i>\n"})

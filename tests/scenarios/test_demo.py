@@ -85,6 +85,12 @@ def test_the_example(model: str, tmp_path: Path) -> None:
     assert plays("--model", model, room=tmp_path).result["model"] == model
 
 
+def test_the_example_on_gitlab(tmp_path: Path) -> None:
+    played = plays("--forge", "gitlab", room=tmp_path)
+    assert (played.result["forge"], played.result["issue"], played.result["change"]) == ("gitlab", 1, 1)
+    assert "/-/merge_requests/1" in played.stderr
+
+
 def git(*arguments: str, cwd: Path) -> None:
     identity = ["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "init.defaultBranch=trunk"]
     subprocess.run(["git", *identity, *arguments], cwd=cwd, check=True, capture_output=True, timeout=30)
