@@ -58,7 +58,7 @@ def plays(*arguments: str, room: Path, **settings: str) -> Played:
     assert (result["approved_by"], result["audit"]) == ("lee", "ok")
     assert result["slack_messages"] == 1
     assert result["landed_as_approved"] is True
-    assert (result["issue"], result["change"]) == (1, 2)
+    assert (result["issue"], result["change"]) == (1, 1 if result["forge"] == "gitlab" else 2)
     assert result["branch"].startswith("agent/issue-1-")
     assert len(result["head_sha"]) == len(result["merged_sha"]) == 40
     assert all(seconds >= 0 for seconds in result["seconds"].values())
@@ -87,7 +87,7 @@ def test_the_example(model: str, tmp_path: Path) -> None:
 
 def test_the_example_on_gitlab(tmp_path: Path) -> None:
     played = plays("--forge", "gitlab", room=tmp_path)
-    assert (played.result["forge"], played.result["issue"], played.result["change"]) == ("gitlab", 1, 1)
+    assert played.result["forge"] == "gitlab"
     assert "/-/merge_requests/1" in played.stderr
 
 
