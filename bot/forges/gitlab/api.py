@@ -1,28 +1,30 @@
 """The Forge port over python-gitlab, for gitlab.com and any GitLab of one's own."""
 
 import base64
-import re
 from contextlib import AbstractContextManager
 from typing import Literal
-from urllib.parse import quote, urlsplit
 
 from bot.domain.change import Change, Check, GateReport, Issue, LabelSet, Ref, Remote, Repo, Role, Subject
 from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
-from bot.forges.gitlab import gate, snapshots
-from bot.forges.gitlab import wire as w
+from bot.forges.addresses import clone_url, same_login
+from bot.forges.gitlab import checks, gate, shapes, snapshots
 from bot.forges.gitlab.errors import translator
+from bot.forges.gitlab.people import People
 from bot.forges.gitlab.texts import BODY, TITLE, harmless
+from bot.forges.gitlab.wire import Wire, part
 from bot.forges.talking import Line, ensure, told_to_wait
-from bot.forges.texts import cut_end, cut_middle, is_marked, marked, same
+from bot.forges.texts import cut_end, is_marked, marked, same
 from bot.policy.gate import Permit
 
 MergeMethod = Literal["merge", "squash"]
 _LOOKS = 3
-_MOST_KNOWN = 5000
-_MOST_PIPELINES = 20
-_SOON = 5.0
-_LOGIN = re.compile(r"[A-Za-z0-9_.-]{1,255}")
-_AWARDS = {"+1": "thumbsup", "-1": "thumbsdown"}
+_LINK = "120000"
+_AWARDS = {
+    "+1": "thumbsup",
+    "-1": "thumbsdown",
+    "laugh": "laughing",
+    "hooray": "tada",
+}
 
 
 class GitLabForge:
@@ -46,13 +48,12 @@ class GitLabForge:
     ) -> None:
         self._token = token
         self._url = url.rstrip("/")
-        self._login = bot_login
         self._ca_file = ca_file or ""
         self._merge_method = merge_method
-        self._wire = w.Wire(token, self._url, timeout=timeout, pacing=pacing, ca_file=ca_file)
+        self._wire = Wire(token, self._url, timeout=timeout, pacing=pacing, ca_file=ca_file)
         self._translated = translator(lambda: self._wire.headers)
         self._line = Line("GitLab", self._translated)
-        self._users: dict[int, w.User] = {}
+        self._people = People(self._wire, self._url, bot_login)
 
     def close(self) -> None:
         """End the connections; the next call opens new ones."""
@@ -62,22 +63,18 @@ class GitLabForge:
     def whoami(self) -> str:
         """Return the bot's own login."""
         with self._talking():
-            if self._login is None:
-                self._login = self._wire.get("/user", w.User).username
-            return self._login
+            return self._people.whoami()
 
     def address(self, login: str) -> str:
-        """Return the private commit address of an account; of one that GitLab does not know, its name alone."""
-        host = urlsplit(self._url).hostname or ""
+        """Return the address that GitLab gives to accounts that hide theirs; of an unknown one, its name alone."""
         with self._talking():
-            known = self._id_of(login)
-        return f"{known}-{login}@users.noreply.{host}" if known else f"{login}@users.noreply.{host}"
+            return self._people.address(login)
 
     # --- reads ------------------------------------------------------------------------------------------------------
     def issue(self, repo: Repo, number: int) -> Issue:
         """Return an issue."""
         with self._talking():
-            return snapshots.issue_of(repo, self._wire.get(f"{_place(repo)}/issues/{number}", w.Issue))
+            return snapshots.issue_of(repo, self._wire.get(f"{_place(repo)}/issues/{number}", shapes.Issue))
 
     def change(self, repo: Repo, number: int) -> Change:
         """Return a change, all of it read while head and base stood still.
@@ -86,31 +83,31 @@ class GitLabForge:
         """
         path = f"{_place(repo)}/merge_requests/{number}"
         with self._talking():
+            self._people.whoami()
+            self._people.forget()
             for _ in range(_LOOKS):
-                found = self._wire.get(path, w.MergeRequest)
-                snapshots.judged_whole(found, repo)
+                found = self._merge_request(path)
                 change = snapshots.change_of(
                     repo,
                     found,
-                    files=self._wire.list(f"{path}/diffs", w.Diff),
-                    committers=snapshots.committers(self._wire.list(f"{path}/commits", w.Commit), self._name_of),
-                    labels=self._labels(path, found),
+                    files=self._wire.list(f"{path}/diffs", shapes.Diff),
+                    commits=self._wire.list(f"{path}/commits", shapes.Commit),
+                    labels=self._labels(path, found.labels),
+                    login_of=self._people.login_of,
                 )
-                if _stand(self._wire.get(path, w.MergeRequest)) == _stand(found):
+                if _stand(self._merge_request(path)) == _stand(found):
                     return change
-        raise Unavailable(f"{repo} !{number} kept moving while it was read")
+        raise Unavailable(f"{repo}!{number} kept moving while it was read")
 
     def role(self, repo: Repo, login: str) -> Role:
         """Return what a person may do; NONE for nobody and for people whom GitLab does not know."""
-        if not _LOGIN.fullmatch(login):
-            return Role.NONE
         with self._talking():
-            known = self._id_of(login)
-            if not known:
+            known = self._people.id_of(login)
+            if known is None:
                 return Role.NONE
             try:
                 with self._translated():
-                    return snapshots.role_of(self._wire.get(f"{_place(repo)}/members/all/{known}", w.Member))
+                    return snapshots.role_of(self._wire.get(f"{_place(repo)}/members/all/{known}", shapes.Member))
             except NotFound:
                 return Role.NONE if self._project(repo).visibility == "private" else Role.READ
 
@@ -119,27 +116,30 @@ class GitLabForge:
         with self._talking():
             name = self._project(repo).default_branch
         if not name:
-            raise Invalid(f"{repo} is empty: it has no default branch")
+            raise NotFound(f"{repo} is empty: it has no default branch")
         return name
 
     def head(self, repo: Repo, branch: str) -> str:
         """Return the commit that a branch points at."""
         with self._talking():
-            return self._wire.get(f"{_place(repo)}/repository/branches/{_part(branch)}", w.Branch).commit.id
+            return self._wire.get(f"{_place(repo)}/repository/branches/{part(branch)}", shapes.Branch).commit.id
 
     def file(self, repo: Repo, path: str, sha: str) -> str | None:
         """Return a text file at a commit, None when there is none (or something else is there).
 
         Raises NotFound when the commit itself cannot be seen: "no such file" is never a guess.
         """
+        place = f"{_place(repo)}/repository"
         with self._talking():
             try:
                 with self._translated():
-                    found = self._wire.get(f"{_place(repo)}/repository/files/{_part(path)}", w.File, ref=sha)
+                    found = self._wire.get(f"{place}/files/{part(path)}", shapes.File, ref=sha)
+                    data = base64.b64decode(found.content) if found.encoding == "base64" else found.content.encode()
             except NotFound:
-                self._wire.get(f"{_place(repo)}/repository/commits/{_part(sha)}", w.Commit)
+                self._wire.get(f"{place}/commits/{part(sha)}", shapes.Commit)
                 return None
-        data = base64.b64decode(found.content) if found.encoding == "base64" else found.content.encode()
+            if not data.endswith(b"\n") and self._is_link(place, path, sha):
+                return None
         try:
             return data.decode()
         except UnicodeDecodeError as error:
@@ -147,26 +147,15 @@ class GitLabForge:
 
     def checks(self, repo: Repo, sha: str) -> tuple[Check, ...]:
         """Return the jobs and the reported statuses of a commit, the newest per name and source; our gate is one."""
+        place = _place(repo)
         with self._talking():
-            place = _place(repo)
-            jobs: dict[str, list[w.Job]] = {}
-            pipelines = self._wire.list(f"{place}/pipelines", w.Pipeline, sha=sha)
-            for pipeline in sorted(pipelines, key=lambda one: -one.id)[:_MOST_PIPELINES]:
-                if pipeline.source not in jobs and pipeline.source != "external":
-                    jobs[pipeline.source] = self._wire.list(
-                        f"{place}/pipelines/{pipeline.id}/jobs", w.Job, include_retried="true"
-                    )
-            return snapshots.checks(gate.statuses(self._wire, place, sha), jobs)
+            reported = checks.statuses(self._wire, place, sha)
+            return checks.checks_of(reported, checks.runs(self._wire, repo, place, sha))
 
     def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:  # noqa: ARG002 - one token for both
         """Return where git fetches and pushes. One token cannot be narrowed: it serves both ways."""
         with self._talking():
-            url = self._project(repo).http_url_to_repo
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise Invalid("GitLab gave a clone address that is neither http nor https, or holds a name")
-        if parts.scheme == "http" and urlsplit(self._url).scheme == "https":
-            raise Invalid("GitLab gave a plain http clone address; the token would travel in clear")
+            url = clone_url(self._project(repo).http_url_to_repo, self._url)
         return Remote(url=url, username="oauth2", secret=self._token, ca_file=self._ca_file)
 
     def pushed(self, repo: Repo) -> None:
@@ -181,16 +170,13 @@ class GitLabForge:
         place = f"{_place(repo)}/merge_requests"
 
         def find() -> int | None:
-            found = self._wire.list(place, w.MergeRequest, source_branch=branch, state="opened")
-            ours = (
-                one for one in found if one.source_branch == branch and one.source_project_id == one.target_project_id
-            )
-            return next((one.iid for one in ours), None)
+            found = self._wire.list(place, shapes.MergeRequestRow, source_branch=branch, state="opened")
+            return next((one.iid for one in found if _is_ours(one) and one.source_branch == branch), None)
 
         def create() -> int:
-            words = {"title": cut_end(title, TITLE), "description": harmless(cut_middle(body, BODY))}
-            made = self._wire.write("post", place, w.MergeRequest, source_branch=branch, target_branch=base, **words)
-            return made.iid
+            words = {"title": cut_end(title, TITLE), "description": harmless(body)}
+            refs = {"source_branch": branch, "target_branch": base}
+            return self._wire.write("post", place, shapes.MergeRequest, **refs, **words).iid
 
         with self._talking():
             return self.change(repo, ensure(self._translated, find, create))
@@ -200,40 +186,46 @@ class GitLabForge:
         text = harmless(marked(topic, body, BODY))
         notes = f"{_subject(subject)}/notes"
         with self._talking():
-            me = self.whoami().lower()
 
-            def find() -> w.Note | None:
-                found = self._wire.list(notes, w.Note, sort="asc", order_by="created_at")
-                mine = (one for one in found if snapshots.login(one.author).lower() == me and not one.system)
+            def find() -> shapes.Note | None:
+                found = self._wire.list(notes, shapes.Note, sort="asc", order_by="created_at")
+                mine = (one for one in found if self._is_me(one.author) and not one.system)
                 return next((one for one in mine if is_marked(topic, one.body)), None)
 
-            note = ensure(self._translated, find, lambda: self._wire.write("post", notes, w.Note, body=text))
+            note = ensure(self._translated, find, lambda: self._wire.write("post", notes, shapes.Note, body=text))
             if not same(note.body, text):
-                self._wire.write("put", f"{notes}/{note.id}", w.Note, body=text)
+                self._wire.write("put", f"{notes}/{note.id}", shapes.Note, body=text)
             return note.id
 
     def react(self, subject: Subject, comment: int, reaction: str) -> None:
-        """Put a reaction on a comment, once."""
+        """Put a reaction on a comment, once: GitLab says 404 to a second one of a kind."""
         name, place = _AWARDS.get(reaction, reaction), f"{_subject(subject)}/notes/{comment}/award_emoji"
+
+        def is_there() -> bool:
+            found = self._wire.list(place, shapes.Award)
+            return any(one.name == name and self._is_me(one.user) for one in found)
+
         with self._talking():
-            me = self.whoami().lower()
-
-            def find() -> w.Award | None:
-                found = self._wire.list(place, w.Award)
-                return next(
-                    (one for one in found if one.name == name and snapshots.login(one.user).lower() == me), None
-                )
-
-            ensure(self._translated, find, lambda: self._wire.write("post", place, w.Award, name=name))
+            if is_there():
+                return
+            try:
+                with self._translated():
+                    self._wire.write("post", place, shapes.Award, name=name)
+            except (Invalid, NotFound, Stale, Unavailable) as error:
+                if told_to_wait(error) or not is_there():
+                    raise
 
     def set_gate(self, repo: Repo, sha: str, report: GateReport) -> None:
-        """Show the gate's report: its line as a commit status, its table as a comment on the change at this head."""
+        """Show the gate's report: its line as a commit status, its table as a comment on each change at this head."""
+        place = _place(repo)
         with self._talking():
-            gate.show_status(self._wire, self._translated, _place(repo), sha, report, self.whoami())
-            found = self._wire.list(f"{_place(repo)}/repository/commits/{_part(sha)}/merge_requests", w.MergeRequest)
-            for one in found:
-                if one.state == "opened" and one.sha == sha:
-                    self.ensure_comment(Subject(repo, "change", one.iid), "gate", gate.comment(report))
+            rows = self._wire.list(f"{place}/repository/commits/{part(sha)}/merge_requests", shapes.MergeRequestRow)
+            heads = [one for one in rows if one.state == "opened" and one.sha == sha]
+            own = next((one for one in heads if _is_ours(one)), None)
+            change = self._merge_request(f"{place}/merge_requests/{own.iid}") if own is not None else None
+            gate.show_status(self._wire, place, sha, report, me=self.whoami(), change=change)
+            for one in heads:
+                self.ensure_comment(Subject(repo, "change", one.iid), "gate", gate.comment(report))
 
     def merge(self, ref: Ref, permit: Permit, *, title: str, message: str) -> str:
         """Merge exactly this head and return the commit that landed; Stale when the head moved.
@@ -243,108 +235,90 @@ class GitLabForge:
         permit.demand("merge", ref.repo, ref.head_sha)
         path = f"{_place(ref.repo)}/merge_requests/{ref.number}"
         with self._talking():
-            squash = {"always": True, "never": False}.get(
-                self._project(ref.repo).squash_option, self._merge_method == "squash"
-            )
-            text = f"{cut_end(title, TITLE)}\n\n{cut_middle(message, BODY).strip()}\n"
-            words = {"merge_commit_message": text, **({"squash_commit_message": text} if squash else {})}
+            wish = self._squash(ref.repo)
+            text = harmless(f"{cut_end(title, TITLE)}\n\n{message.strip()}\n")
+            words = {"merge_commit_message": text, **({"squash_commit_message": text} if wish else {})}
             try:
                 with self._translated():
-                    self._wire.write("put", f"{path}/merge", w.MergeRequest, sha=ref.head_sha, squash=squash, **words)
+                    self._wire.write(
+                        "put", f"{path}/merge", shapes.MergeRequest, sha=ref.head_sha, squash=wish, **words
+                    )
             except (Invalid, Stale, Unavailable) as error:  # GitLab says 405, 406, 409 or 422 for what it cannot merge
-                landed = None if told_to_wait(error) else self._landed(ref)
+                landed = None if told_to_wait(error) else self._landed(path, ref)
                 if landed is None:
                     raise self._why_not(path, error) from error
                 return landed
-            landed = self._landed(ref)
+            landed = self._landed(path, ref)
         if landed is None:
-            raise Unavailable(f"{ref.repo} !{ref.number} is still being merged", retry_after=None)
+            raise Unavailable(f"{ref.repo}!{ref.number} is still being merged")
         return landed
 
     def close_issue(self, repo: Repo, number: int) -> None:
         """Close an issue; one that is closed stays as it is."""
         path = f"{_place(repo)}/issues/{number}"
         with self._talking():
-            if self._wire.get(path, w.Issue).state != "closed":
-                self._wire.write("put", path, w.Issue, state_event="close")
+            if self._wire.get(path, shapes.Issue).state != "closed":
+                self._wire.write("put", path, shapes.Issue, state_event="close")
 
     # --- inside -----------------------------------------------------------------------------------------------------
     def _talking(self) -> AbstractContextManager[None]:
         return self._line.talking()
 
-    def _project(self, repo: Repo) -> w.Project:
-        return self._wire.get(_place(repo), w.Project)
+    def _project(self, repo: Repo) -> shapes.Project:
+        return self._wire.get(_place(repo), shapes.Project)
 
-    def _landed(self, ref: Ref) -> str | None:
+    def _merge_request(self, path: str) -> shapes.MergeRequest:
+        return self._wire.get(path, shapes.MergeRequest)
+
+    def _is_me(self, user: shapes.User | None) -> bool:
+        return user is not None and same_login(user.username, self._people.whoami())
+
+    def _is_link(self, place: str, path: str, sha: str) -> bool:
+        """Tell whether a path is a symbolic link, which GitLab reads as a file that holds where it leads."""
+        folder = path.rpartition("/")[0]
+        rows = self._wire.list(f"{place}/tree", shapes.Entry, ref=sha, path=folder)
+        return any(one.path == path and one.mode == _LINK for one in rows)
+
+    def _labels(self, path: str, names: list[str]) -> tuple[LabelSet, ...]:
+        events = self._wire.list(f"{path}/resource_label_events", shapes.LabelEvent) if names else []
+        return snapshots.label_sets(names, events, self._people.is_bot)
+
+    def _squash(self, repo: Repo) -> bool:
+        """Tell whether to squash: as set here, unless the project leaves no choice."""
+        forced = {"always": True, "never": False}
+        return forced.get(self._project(repo).squash_option, self._merge_method == "squash")
+
+    def _landed(self, path: str, ref: Ref) -> str | None:
         """Return the commit on the target branch when this head was merged."""
-        found = self._wire.get(f"{_place(ref.repo)}/merge_requests/{ref.number}", w.MergeRequest)
-        if found.state != "merged" or found.sha != ref.head_sha:
-            return None
-        return found.merge_commit_sha or found.squash_commit_sha or found.sha
+        found = self._merge_request(path)
+        return found.landed if found.sha == ref.head_sha else None
 
     def _why_not(self, path: str, error: Invalid | Stale | Unavailable) -> Exception:
-        """Say why it was not merged: GitLab's own answer is a code only."""
+        """Say why it was not merged: GitLab's own answer is hardly more than a number."""
         if isinstance(error, Unavailable):
             code = getattr(error.__cause__, "response_code", None)
             refused = "GitLab said 401: this account may not merge into that branch; give it the role that may"
             return Denied(refused) if code == 401 else error
-        status = self._wire.get(path, w.MergeRequest).detailed_merge_status
-        if status in ("checking", "unchecked", "preparing"):
+        status = self._merge_request(path).detailed_merge_status
+        if status in snapshots.UNCHECKED:
             return Unavailable(f"GitLab has not yet checked whether it can be merged ({status})")
         return Stale(f"{error} ({status.replace('_', ' ')})")
-
-    def _labels(self, path: str, found: w.MergeRequest) -> tuple[LabelSet, ...]:
-        if not found.labels:
-            return ()
-        events = self._wire.list(f"{path}/resource_label_events", w.LabelEvent)
-        return snapshots.label_sets(found.labels, events, self._is_bot)
-
-    def _is_bot(self, user: w.User) -> bool | None:
-        if snapshots.looks_like_a_bot(user):
-            return True
-        known = self._user(user.id)
-        return known.bot if known is not None else None
-
-    def _user(self, id_: int) -> w.User | None:
-        """Return an account, read once; None when it is gone."""
-        if id_ not in self._users:
-            try:
-                with self._translated():
-                    found = self._wire.get(f"/users/{id_}", w.User)
-            except NotFound:
-                return None
-            if len(self._users) > _MOST_KNOWN:
-                self._users.clear()
-            self._users[id_] = found
-        return self._users[id_]
-
-    def _id_of(self, login: str) -> int:
-        """Return an account's number, 0 when there is none. A name may be given to somebody else: it is not kept."""
-        if not _LOGIN.fullmatch(login):
-            return 0
-        found = self._wire.list("/users", w.User, username=login)
-        return next((one.id for one in found if one.username.lower() == login.lower() and one.state == "active"), 0)
-
-    def _name_of(self, mail: str) -> str:
-        """Return the login whose private commit address this is, else "": GitLab does not tell whose others are."""
-        id_ = snapshots.private_address(mail, urlsplit(self._url).hostname or "")
-        user = self._user(id_) if id_ is not None else None
-        return user.username if user is not None else ""
 
 
 def _place(repo: Repo) -> str:
     if repo.forge != "gitlab":
         raise Invalid(f"{repo} is not on GitLab")
-    return f"/projects/{_part(repo.name)}"
+    return f"/projects/{part(repo.name)}"
 
 
 def _subject(subject: Subject) -> str:
     return f"{_place(subject.repo)}/{'issues' if subject.kind == 'issue' else 'merge_requests'}/{subject.number}"
 
 
-def _part(text: str) -> str:
-    return quote(text, safe="")
+def _is_ours(one: shapes.MergeRequestRow) -> bool:
+    """Tell whether a change comes from the project itself: forks use the same names of branches."""
+    return one.source_project_id is not None and one.source_project_id == one.target_project_id
 
 
-def _stand(found: w.MergeRequest) -> tuple[str | None, str, str]:
-    return found.sha, found.target_branch, found.state
+def _stand(found: shapes.MergeRequest) -> tuple[str | None, str, shapes.DiffRefs | None]:
+    return found.sha, found.target_branch, found.diff_refs

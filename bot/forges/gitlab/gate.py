@@ -1,49 +1,63 @@
-"""The gate's report on a commit: a commit status, which GitLab lets "pipelines must succeed" wait for."""
-
-from urllib.parse import quote
+"""The gate's report on a commit: a commit status, which "pipelines must succeed" waits for, and a comment's table."""
 
 from bot.domain.change import GATE, GateReport
 from bot.domain.errors import Invalid
-from bot.forges.gitlab import wire as w
+from bot.forges.addresses import same_login
+from bot.forges.gitlab.checks import statuses
+from bot.forges.gitlab.errors import translator
+from bot.forges.gitlab.shapes import MergeRequest, Status
 from bot.forges.gitlab.snapshots import login
 from bot.forges.gitlab.texts import STATUS
-from bot.forges.talking import Translated
+from bot.forges.gitlab.wire import Wire, part
 from bot.forges.texts import cut_end
 
 _STATES = {"pending": "pending", "success": "success", "failure": "failed"}
 
 
-def statuses(wire: w.Wire, place: str, sha: str, **query: str) -> list[w.Status]:
-    """List a commit's jobs and reported statuses, older ones too."""
-    path = f"{place}/repository/commits/{quote(sha, safe='')}/statuses"
-    return wire.list(path, w.Status, all="true", **query)
+def show_status(wire: Wire, place: str, sha: str, report: GateReport, *, me: str, change: MergeRequest | None) -> None:
+    """Set our commit status unless the newest one of ours says the same where GitLab looks.
 
-
-def show_status(wire: w.Wire, translated: Translated, place: str, sha: str, report: GateReport, me: str) -> None:
-    """Set our commit status unless the newest one of ours says the same.
-
-    GitLab refuses to set a waiting status to waiting again: then what it shows is looked at once more.
+    What waits cannot be set to wait again, in other words neither; GitLab refuses that, and somebody may be faster.
     """
-    wanted = (_STATES[report.state], cut_end(report.title, STATUS))
-    newest = _newest(wire, place, sha, me)
-    if newest is not None and (newest.status, newest.description) == wanted:
+    state, line = _STATES[report.state], cut_end(report.title, STATUS)
+    home = _home(change, sha)
+    if _says(_newest(wire, place, sha, me), state, line, home):
         return
     try:
-        with translated():
-            said = {"state": wanted[0], "name": GATE, "description": wanted[1]}
-            wire.write("post", f"{place}/statuses/{quote(sha, safe='')}", w.Status, **said)
+        with translator(lambda: wire.headers)():
+            address = f"{place}/statuses/{part(sha)}"
+            wire.write("post", address, Status, state=state, name=GATE, description=line, **home)
     except Invalid:
         newest = _newest(wire, place, sha, me)
-        if newest is None or newest.status != wanted[0]:
+        if newest is None or newest.status != state:
             raise
-
-
-def _newest(wire: w.Wire, place: str, sha: str, me: str) -> w.Status | None:
-    found = statuses(wire, place, sha, name=GATE)
-    own = [one for one in found if one.name == GATE and login(one.author).lower() == me.lower()]
-    return max(own, key=lambda one: one.id, default=None)
 
 
 def comment(report: GateReport) -> str:
     """Return the comment that holds the table: a status has room for one line only."""
     return f"**{GATE}: {report.state}**\n\n{report.summary}"
+
+
+def _home(change: MergeRequest | None, sha: str) -> dict[str, str]:
+    """Return the pipeline that the status is to be in: GitLab takes or makes one of any branch that has the commit."""
+    if change is None:
+        return {}
+    ours = change.head_pipeline
+    if ours is None or ours.id is None or ours.sha != sha:
+        return {"ref": change.source_branch}
+    return {"pipeline_id": str(ours.id), **({"ref": ours.ref} if ours.ref else {})}
+
+
+def _says(newest: Status | None, state: str, line: str, home: dict[str, str]) -> bool:
+    if newest is None or newest.status != state:
+        return False
+    elsewhere = newest.pipeline_id is not None and home.get("pipeline_id", str(newest.pipeline_id))
+    if elsewhere and elsewhere != str(newest.pipeline_id):
+        return False
+    return state == "pending" or newest.description == line
+
+
+def _newest(wire: Wire, place: str, sha: str, me: str) -> Status | None:
+    found = statuses(wire, place, sha, name=GATE)
+    own = [one for one in found if one.name == GATE and same_login(login(one.author), me)]
+    return max(own, key=lambda one: one.id, default=None)
