@@ -16,8 +16,9 @@ from github.Repository import Repository
 from bot.domain.change import Change, Check, GateReport, Issue, Ref, Remote, Repo, Role, Subject
 from bot.domain.errors import ForgeError, Invalid, NotFound, Stale, Unavailable
 from bot.domain.redaction import Redaction
+from bot.forges.addresses import clone_url, same_login
 from bot.forges.credentials import AppKey
-from bot.forges.github import gate, snapshots
+from bot.forges.github import gate, hooks, snapshots
 from bot.forges.github.app import App
 from bot.forges.github.credentials import Credential, Phase, PlainToken
 from bot.forges.github.errors import translated
@@ -174,7 +175,7 @@ class GitHubForge:
         A personal token cannot be narrowed: it serves both ways.
         """
         with self._talking():
-            url = snapshots.clone_url(known(self._repository(repo).clone_url), self._url)
+            url = clone_url(known(self._repository(repo).clone_url), self._url)
             secret = self._credential.secret(repo, Phase.PUSH if access == "write" else Phase.FETCH)
         return Remote(url=url, username="x-access-token", secret=secret, ca_file=self._ca_file)
 
@@ -250,6 +251,12 @@ class GitHubForge:
             if known(issue.state) != "closed":
                 issue.edit(state="closed", state_reason="completed")
 
+    def resend(self, repo: Repo, since: float) -> int:
+        """Have GitHub send again what our hooks could not deliver since then; returns how many."""
+        with self._talking():
+            repository = self._repository(repo, Phase.HOOKS)
+            return hooks.resend(repository.requester, repository.url, since)
+
     # --- inside -----------------------------------------------------------------------------------------------------
     @contextmanager
     def _talking(self) -> Iterator[None]:
@@ -276,7 +283,7 @@ class GitHubForge:
 
     def _is_mine(self, comment: IssueComment, topic: str) -> bool:
         author = comment.user.login if comment.user is not None else ""
-        return snapshots.same_login(author, self.whoami()) and is_marked(topic, comment.body or "")
+        return same_login(author, self.whoami()) and is_marked(topic, comment.body or "")
 
     def _merge(self, pull: PullRequest, ref: Ref, title: str, message: str) -> str:
         try:

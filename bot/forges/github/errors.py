@@ -11,11 +11,8 @@ other 4xx                         Invalid
 an answer of an unknown shape     Unavailable, for the same reason
 """
 
-import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -23,6 +20,7 @@ from github import GithubException
 from github.GithubException import BadAttributeException, IncompletableObject
 
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
+from bot.forges.pauses import seconds, until
 
 _SECONDARY_PAUSE = 60.0  # what GitHub asks for when a secondary limit comes without a Retry-After
 _LONGEST = 300  # characters of GitHub's own words that we repeat
@@ -95,28 +93,11 @@ def _words(data: object) -> str:
 def _pause(status: int, text: str, headers: Mapping[str, str]) -> float | None:
     """Return how many seconds GitHub wants us to stay away, None when this is no request to slow down."""
     if status in (403, 429, 503) and "retry-after" in headers:
-        return _seconds(headers["retry-after"], _SECONDARY_PAUSE)
+        return seconds(headers["retry-after"], _SECONDARY_PAUSE)
     if status not in (403, 429):
         return None
     if headers.get("x-ratelimit-remaining") == "0" and "x-ratelimit-reset" in headers:
-        reset = _seconds(headers["x-ratelimit-reset"], 0.0)
-        return max(1.0, reset - _now(headers))
+        return until(headers["x-ratelimit-reset"], headers)
     if status == 429 or "rate limit" in text.lower():
         return _SECONDARY_PAUSE
     return None
-
-
-def _seconds(text: str, otherwise: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        return otherwise
-    return max(0.0, value) if math.isfinite(value) else otherwise
-
-
-def _now(headers: Mapping[str, str]) -> float:
-    """Return GitHub's own time where it says so: `x-ratelimit-reset` is on its clock, not on ours."""
-    try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
-    except (KeyError, ValueError):
-        return time.time()

@@ -10,9 +10,9 @@ from github.Repository import Repository
 
 from bot.domain.change import GATE, GateReport
 from bot.domain.errors import Denied, NotFound
+from bot.forges.addresses import same_login
 from bot.forges.github.errors import translated
 from bot.forges.github.limits import STATUS, SUMMARY, TITLE
-from bot.forges.github.snapshots import same_login
 from bot.forges.texts import cut_end, cut_middle, same
 
 _AT_MOST = 1000

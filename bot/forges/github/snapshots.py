@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Literal, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 from github.CheckRun import CheckRun
@@ -22,7 +21,6 @@ from github.Organization import Organization
 from github.PullRequest import PullRequest
 
 from bot.domain.change import Change, Check, Issue, LabelSet, Repo, Role
-from bot.domain.errors import Invalid
 
 _Snapshot = TypeVar("_Snapshot", Issue, Change, Check)
 _Value = TypeVar("_Value", str, int)
@@ -164,21 +162,6 @@ def _check_of_status(status: CommitStatus) -> Check:
 def role_of(word: str) -> Role | None:
     """Return the role that a word names, None for a custom role's name."""
     return Role(word) if word in tuple(Role) else None
-
-
-def clone_url(found: str, api: str) -> str:
-    """Return the address to clone from, without credentials, checked to be no less protected than the API itself."""
-    parts = urlsplit(found)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Invalid("GitHub gave a clone address that is neither http nor https")
-    if parts.scheme == "http" and urlsplit(api).scheme == "https":
-        raise Invalid("GitHub gave a plain http clone address; the token would travel in clear")
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def same_login(one: str, other: str) -> bool:
-    """Tell whether two logins are one account: GitHub does not tell their cases apart."""
-    return one.lower() == other.lower()
 
 
 def _login(user: NamedUser | Organization | None) -> str:
