@@ -16,8 +16,8 @@ from bot.devforge import admin, forms, githttp, pages, slack
 from bot.devforge.call import CONTROL, SENDER, WORLD, Problem, answer, with_etag
 from bot.devforge.faults import Fault
 from bot.devforge.gitlab import issues as gitlab_issues
-from bot.devforge.gitlab import merges, pipelines, projects, repository
-from bot.devforge.gitlab.call import SLASH, Refusal
+from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, repository
+from bot.devforge.gitlab.call import SLASH
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.model import Issue
 from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
@@ -70,7 +70,7 @@ def _application() -> Flask:
     for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
     lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
-    for room in (projects.room, repository.room, gitlab_issues.room, merges.room, pipelines.room):
+    for room in (people.room, projects.room, repository.room, gitlab_issues.room, merges.room, pipelines.room):
         lab.register_blueprint(room)
     for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room):
         app.register_blueprint(room)
@@ -114,7 +114,9 @@ def _http_error(error: HTTPException) -> Response | HTTPException:
         return error
     code = error.code or 500
     if request.path.startswith(LAB):
-        return Refusal(404, "404 Not Found").response() if code == 405 else Refusal(code, error.name).response()
+        if code == 404:  # no such route: Grape's own form
+            return answer({"error": "404 Not Found"}, 404)
+        return refusals.Refusal(code, f"{code} {error.name}").response()
     return Problem(404, "Not Found").response() if code == 405 else Problem(code, error.name).response()
 
 
@@ -132,17 +134,21 @@ def _before(world: World) -> Response | None:
         world.faults.stopping.wait(min(fault.hang, _LONGEST_HANG))
     if fault and fault.status and not fault.after_effect:
         g.fault_answered = True
-        return fault_answer(fault)
+        return fault_answer(world, fault)
     if _is_api():
         cost = 0 if request.path.endswith("/rate_limit") else 1
         g.rate = budget(world, caller(world), spend=cost)
         if cost and g.rate.exhausted:
+            if world.dialect == "gitlab":
+                return refusals.throttled(max(1, g.rate.reset - int(world.now())))
             return Problem(403, "API rate limit exceeded.").response()
     return None
 
 
-def fault_answer(fault: Fault) -> Response:
-    """Write the error of a fault the way GitHub words it."""
+def fault_answer(world: World, fault: Fault) -> Response:
+    """Write the error of a fault the way the forge words it."""
+    if world.dialect == "gitlab" and request.path.startswith(LAB):
+        return refusals.fault_answer(fault)
     words = {
         401: "Bad credentials",
         403: "Forbidden",
@@ -163,20 +169,30 @@ def fault_answer(fault: Fault) -> Response:
 def _after(observers: list[Observer], response: Response) -> Response:
     fault: Fault | None = g.get("fault")
     if fault and fault.status and not g.get("fault_answered"):
-        response = fault_answer(fault)
+        response = fault_answer(request.environ[WORLD], fault)
     if _is_api():
         if fault is None:
             response = with_etag(response)
         if "rate" in g:
-            write_headers(response, g.rate)
-        response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
-        response.headers["X-GitHub-Request-Id"] = f"{time.monotonic_ns():X}"
+            write_headers(response, g.rate, gitlab=request.path.startswith(LAB))
+        _name(response)
     if _is_api() or request.path.startswith("/slack/api/"):
         for observer in observers:
             observer(response)
     if fault and fault.truncate:
         return _truncated(response)
     return response
+
+
+def _name(response: Response) -> None:
+    made = f"{time.monotonic_ns():X}"
+    if request.path.startswith(LAB):
+        response.headers["X-Request-Id"] = made
+        return
+    if "accepted" in g:
+        response.headers["X-Accepted-GitHub-Permissions"] = g.accepted
+    response.headers["X-GitHub-Media-Type"] = "github.v3; format=json"
+    response.headers["X-GitHub-Request-Id"] = made
 
 
 def _truncated(response: Response) -> Response:

@@ -11,8 +11,9 @@ from flask import Blueprint, Response, request
 from bot.devforge.acts import pushes
 from bot.devforge.acts.deed import Deed
 from bot.devforge.call import bearer, world_of_app
+from bot.devforge.gitlab.credentials import FETCHING, PUSHING, may
 from bot.devforge.gitrepo import clean_env
-from bot.devforge.model import Repository, User
+from bot.devforge.model import Repository, Token, User
 from bot.devforge.world import World
 from bot.domain.change import Role
 
@@ -72,7 +73,7 @@ def _admit(world: World, full_name: str, *, write: bool) -> tuple[Repository, Us
         value = bearer()
         token = world.tokens.get(value) if value else None
         repo = world.repo(full_name)
-        if value and token is None:
+        if value and (token is None or not _taken(world, token, write=write)):
             return _challenge(401, "Invalid username or token.")
         user = token.user if token else None
         if repo is None or not repo.role(user).at_least(Role.READ):
@@ -81,12 +82,22 @@ def _admit(world: World, full_name: str, *, write: bool) -> tuple[Repository, Us
             return repo, user
         if token is None or user is None:
             return _challenge(401, "Authentication is needed to push.")
-        if not repo.role(user).at_least(Role.WRITE) or not token.access.at_least(Role.WRITE):
+        if not repo.role(user).at_least(Role.WRITE) or not _wide(world, token):
             return _challenge(403, f"Permission to {full_name}.git denied to {user.login}.")
         return repo, user
 
 
-@room.get("/<owner>/<name>.git/info/refs")
+def _wide(world: World, token: Token) -> bool:
+    return token.access.at_least(Role.WRITE) or (world.dialect == "gitlab" and "write_repository" in token.scopes)
+
+
+def _taken(world: World, token: Token, *, write: bool) -> bool:
+    if world.dialect == "github":
+        return token.good(world.now())
+    return may(token, PUSHING if write else FETCHING, world.now())
+
+
+@room.get("/<path:owner>/<name>.git/info/refs")
 def advertise(owner: str, name: str) -> Response:
     """Answer the first request of a fetch or a push."""
     world, service = world_of_app(), request.args.get("service", "")
@@ -98,7 +109,7 @@ def advertise(owner: str, name: str) -> Response:
     return _backend(*admitted, "/info/refs", b"")
 
 
-@room.post("/<owner>/<name>.git/git-upload-pack")
+@room.post("/<path:owner>/<name>.git/git-upload-pack")
 def upload_pack(owner: str, name: str) -> Response:
     """Answer a fetch."""
     admitted = _admit(world_of_app(), f"{owner}/{name}", write=False)
@@ -107,7 +118,7 @@ def upload_pack(owner: str, name: str) -> Response:
     return _backend(*admitted, "/git-upload-pack", _body())
 
 
-@room.post("/<owner>/<name>.git/git-receive-pack")
+@room.post("/<path:owner>/<name>.git/git-receive-pack")
 def receive_pack(owner: str, name: str) -> Response:
     """Answer a push: refuse what is protected, let git do the rest, then act on what really moved."""
     world = world_of_app()

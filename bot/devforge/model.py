@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from bot.devforge.gitrepo import GitRepo
@@ -16,19 +17,42 @@ class User:
     login: str
     created: float
     app: str | None = None
+    state: Literal["active", "blocked"] = "active"
 
     @property
     def is_bot(self) -> bool:
         return self.app is not None
 
+    @property
+    def is_account(self) -> bool:
+        """Tell an account from a group inside another, which only has a path."""
+        return "/" not in self.login
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A credential. `access` caps what it may do below the role of its user."""
+    """A credential. `access` caps what it may do below the role of its user; on GitLab its `scopes` do.
+
+    `expires` is the day, such as 2026-01-31, on which it is no longer taken.
+    """
 
     value: str
     user: User
     access: Role
+    id: int = 0
+    name: str = "token"
+    kind: Literal["personal", "oauth"] = "personal"
+    scopes: tuple[str, ...] = ()
+    created: float = 0.0
+    expires: str | None = None
+    revoked: bool = False
+
+    def expired(self, now: float) -> bool:
+        return self.expires is not None and self.expires <= datetime.fromtimestamp(now, tz=UTC).date().isoformat()
+
+    def good(self, now: float) -> bool:
+        """Tell whether the credential is still taken."""
+        return not self.revoked and not self.expired(now)
 
 
 @dataclass(slots=True)

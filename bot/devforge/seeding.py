@@ -1,7 +1,9 @@
 """Seeding a forge, acting on it as somebody, and letting things go wrong on it."""
 
 import re
+import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +18,11 @@ from bot.domain.change import Role
 
 Source = Path | str | Mapping[str, str | bytes]
 Kind = Literal["issue", "change"]
+_NAME = r"[A-Za-z0-9._-]{1,100}"
+_PATHS = {  # GitLab's groups lie inside each other, 20 deep at most
+    "github": rf"([A-Za-z0-9-]{{1,39}})/({_NAME})",
+    "gitlab": rf"([A-Za-z0-9_][A-Za-z0-9._-]{{0,99}}(?:/{_NAME}){{0,19}})/({_NAME})",
+}
 
 
 class Seeding:
@@ -27,11 +34,12 @@ class Seeding:
 
     def seeding(self) -> dict[str, Callable[..., Any]]:
         """Return the calls that `POST /_dev/NAME` may make."""
-        people = (self.add_user, self.add_bot, self.add_token, self.add_slack)
+        people = (self.add_user, self.add_bot, self.add_token, self.add_project_token, self.add_slack)
+        doors = (self.revoke_token, self.block)
         places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
         acts = (self.open_issue, self.comment, self.set_label, self.run_ci)
         faults = (self.fail_next, self.clear_faults, self.lose_webhooks, self.repeat_webhooks)
-        return {call.__name__: call for call in (*people, *places, *acts, *faults)}
+        return {call.__name__: call for call in (*people, *doors, *places, *acts, *faults)}
 
     def add_user(self, login: str, *, token: str | None = None) -> str:
         """Add a person and return their token."""
@@ -42,10 +50,45 @@ class Seeding:
         with self.world.lock:
             return self.world.token(self.world.bot(app.removesuffix("[bot]")), token, Role.ADMIN).value
 
-    def add_token(self, login: str, *, access: str = "admin", token: str | None = None) -> str:
-        """Give a user one more token; `access` (read, write, admin) caps what it may do."""
+    def add_token(
+        self,
+        login: str,
+        *,
+        access: str = "admin",
+        token: str | None = None,
+        scopes: Sequence[str] = (),
+        expires: str | None = None,
+        kind: Literal["personal", "oauth"] = "personal",
+    ) -> str:
+        """Give a user one more token; `access` (read, write, admin) caps what it may do.
+
+        GitLab's have `scopes` (those for that access when none are given); `expires` is a day such as 2026-01-31.
+        """
         with self.world.lock:
-            return self.world.token(self.world.user(login), token, Role(access)).value
+            made = self.world.token(self.world.user(login), token, Role(access))
+            made = replace(made, scopes=tuple(scopes) or made.scopes, expires=expires, kind=kind)
+            self.world.tokens[made.value] = made
+            return made.value
+
+    def revoke_token(self, value: str) -> None:
+        """Take a token out of use."""
+        with self.world.lock:
+            self.world.tokens[value] = replace(self.world.tokens[value], revoked=True)
+
+    def block(self, login: str, *, on: bool = True) -> None:
+        """Block an account, or let it in again."""
+        with self.world.lock:
+            self.world.user(login).state = "blocked" if on else "active"
+
+    def add_project_token(
+        self, repo: str, *, role: str = "write", scopes: Sequence[str] = ("api",), expires: str | None = None
+    ) -> str:
+        """Give a GitLab project a token of its own, whose account is a bot `project_ID_bot_...`; return its value."""
+        with self.world.lock:
+            place = self._repo(repo)
+            login = f"project_{place.id}_bot_{secrets.token_hex(8)}"
+            place.roles[login] = Role(role)
+        return self.add_token(login, scopes=scopes, expires=expires)
 
     def add_repo(
         self,
@@ -61,8 +104,8 @@ class Seeding:
         `source` is a local git repository (its present branch is taken), a plain folder, or path -> text.
         `roles` says who may do what: login -> read, triage, write, maintain or admin.
         """
-        match = re.fullmatch(r"([A-Za-z0-9-]{1,39})/([A-Za-z0-9._-]{1,100})", full_name)
-        if match is None or full_name.endswith((".git", "/.", "/..")):
+        match = re.fullmatch(_PATHS[self.world.dialect], full_name)
+        if match is None or re.search(r"(\.git|/\.\.?)(/|\Z)", full_name):
             raise ValueError(f"not a repository name: {full_name!r}")
         with self.world.lock:
             if self.world.repo(full_name):

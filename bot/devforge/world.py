@@ -67,6 +67,7 @@ class World:
         self.chat = Chat()
         self.faults = Faults()
         self.hourly_limit = 5000
+        self.minute_limit = 2000
         self.spent: dict[str, tuple[int, int]] = {}
         self.emit: Emit = lambda *_: None
         self.build: Build = lambda *_: None
@@ -99,7 +100,10 @@ class World:
     def token(self, user: User, value: str | None, access: Role) -> Token:
         """Give a user a token; a value is made up when none is given."""
         prefix = "glpat-" if self.dialect == "gitlab" else "ghs_" if user.is_bot else "ghp_"
-        token = Token(value or prefix + secrets.token_hex(18), user, access)
+        scopes = ("api",) if access.at_least(Role.WRITE) else ("read_api", "read_repository")
+        token = Token(
+            value or prefix + secrets.token_hex(18), user, access, self.next_id(), scopes=scopes, created=self.now()
+        )
         self.tokens[token.value] = token
         return token
 

@@ -1,4 +1,4 @@
-"""One call of GitLab's REST API: which project, who asks, and the ways to answer."""
+"""One call of GitLab's REST API: which project, who asks with which scopes, and the page of a list."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,9 @@ from urllib.parse import quote, urlencode
 
 from flask import Blueprint, Response, request
 
-from bot.devforge.call import Call, Handler, Problem, RepoCall, answer, number_arg, open_call, world_of_app
+from bot.devforge.call import Call, Handler, Problem, RepoCall, answer, number_arg, world_of_app
+from bot.devforge.gitlab.credentials import READING, WRITING, caller
+from bot.devforge.gitlab.refusals import Refusal, forbidden, missing, unauthorized
 from bot.devforge.model import Repository
 from bot.devforge.world import World
 from bot.domain.change import Role
@@ -18,24 +20,6 @@ SLASH = "\x1f"
 """Stands in a path for an encoded slash, which WSGI would decode: projects, branches and files have them."""
 
 LEVELS = {Role.NONE: 0, Role.READ: 10, Role.TRIAGE: 20, Role.WRITE: 30, Role.MAINTAIN: 40, Role.ADMIN: 50}
-
-
-class Refusal(Problem):
-    """An answer that is an error, in GitLab's words."""
-
-    def response(self) -> Response:
-        """Write the error as GitLab does."""
-        return answer({"message": self.message}, self.status)
-
-
-def missing(what: str = "") -> Refusal:
-    """Return the answer for what is not there or must not be seen."""
-    return Refusal(404, f"404 {what} Not Found" if what else "404 Not found")
-
-
-def forbidden() -> Refusal:
-    """Return the answer for what somebody may not do."""
-    return Refusal(403, "403 Forbidden")
 
 
 class Fields:
@@ -86,8 +70,12 @@ class Fields:
         return value
 
 
-def on(room: Blueprint, method: str, rule: str) -> Callable[[Handler], Handler]:
-    """Register a handler `(call, ...)` that runs under the world's lock; 404 on a forge of the other dialect."""
+def on(room: Blueprint, method: str, rule: str, scopes: Sequence[str] = ()) -> Callable[[Handler], Handler]:
+    """Register a handler `(call, ...)` that runs under the world's lock; 404 on a forge of the other dialect.
+
+    A token needs one of the scopes; when none are given, those for reading or writing at all.
+    """
+    wanted = tuple(scopes) or (READING if method == "GET" else WRITING)
 
     def register(handler: Handler) -> Handler:
         @wraps(handler)
@@ -99,7 +87,10 @@ def on(room: Blueprint, method: str, rule: str) -> Callable[[Handler], Handler]:
                 name: value.replace(SLASH, "/") if isinstance(value, str) else value for name, value in args.items()
             }
             with world.lock:
-                return handler(_caller(world), **plain)
+                call = caller(world, wanted)
+                if method != "GET" and call.user is None:
+                    raise unauthorized()
+                return handler(call, **plain)
 
         room.add_url_rule(rule, f"{method}-{handler.__name__}", run, methods=[method])
         return handler
@@ -107,14 +98,9 @@ def on(room: Blueprint, method: str, rule: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def _caller(world: World) -> Call:
-    try:
-        return open_call(world)
-    except Problem:
-        raise Refusal(401, "401 Unauthorized") from None
-
-
-def on_project(room: Blueprint, method: str, rule: str, need: Role = Role.READ) -> Callable[[Handler], Handler]:
+def on_project(
+    room: Blueprint, method: str, rule: str, need: Role = Role.READ, scopes: Sequence[str] = ()
+) -> Callable[[Handler], Handler]:
     """Register a handler `(repo_call, ...)` below /projects/ID for callers with a role; 404 for a hidden one."""
 
     def register(handler: Handler) -> Handler:
@@ -128,7 +114,7 @@ def on_project(room: Blueprint, method: str, rule: str, need: Role = Role.READ) 
                 demand(inner, need)
             return handler(inner, **args)
 
-        on(room, method, f"/projects/<project>{rule}")(run)
+        on(room, method, f"/projects/<project>{rule}", scopes)(run)
         return handler
 
     return register
@@ -144,7 +130,7 @@ def project_of(world: World, name: str) -> Repository | None:
 def demand(call: RepoCall, role: Role) -> None:
     """Raise unless the caller has at least this role here: 401 for nobody, 403 for somebody."""
     if call.user is None:
-        raise Refusal(401, "401 Unauthorized")
+        raise unauthorized()
     if not call.role.at_least(role):
         raise forbidden()
 

@@ -6,9 +6,10 @@ from bot.devforge.acts import changes, merging
 from bot.devforge.acts import issues as acts
 from bot.devforge.call import RepoCall, answer
 from bot.devforge.gitlab import shapes
-from bot.devforge.gitlab.call import Fields, Refusal, missing, on_project, page
+from bot.devforge.gitlab.call import Fields, on_project, page
 from bot.devforge.gitlab.issues import own_or, relabel, reopen_or_close, thing
 from bot.devforge.gitlab.quick import act_on
+from bot.devforge.gitlab.refusals import Refusal, missing
 from bot.devforge.model import ChangePart, Issue
 from bot.domain.change import Role
 

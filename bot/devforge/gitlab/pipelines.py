@@ -8,7 +8,8 @@ from bot.devforge.acts import changes, news
 from bot.devforge.acts.checks import add_status
 from bot.devforge.call import RepoCall, answer
 from bot.devforge.gitlab import shapes
-from bot.devforge.gitlab.call import Fields, Refusal, missing, on_project, page
+from bot.devforge.gitlab.call import Fields, on_project, page
+from bot.devforge.gitlab.refusals import Refusal, missing
 from bot.devforge.gitlab.repository import commit_of
 from bot.devforge.gitvalues import stamp
 from bot.devforge.model import CheckRun, Repository, Status

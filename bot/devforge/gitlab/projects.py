@@ -1,12 +1,13 @@
-"""Users, projects, members, labels and hooks."""
+"""Projects, labels, protected branches and hooks."""
 
 from flask import Blueprint, Response, request
 
-from bot.devforge.call import SENDER, Call, RepoCall, answer
+from bot.devforge.call import SENDER, RepoCall, answer
 from bot.devforge.gitlab import shapes
-from bot.devforge.gitlab.call import LEVELS, Fields, Refusal, missing, on, on_project, page
+from bot.devforge.gitlab.call import LEVELS, Fields, on_project, page
+from bot.devforge.gitlab.refusals import Refusal, missing
 from bot.devforge.gitvalues import stamp
-from bot.devforge.model import Delivery, Hook, User
+from bot.devforge.model import Delivery, Hook
 from bot.devforge.webhooks import Sender, may_send_to
 from bot.domain.change import Role
 
@@ -19,55 +20,6 @@ FLAGS = {
     "pipeline_events": "pipeline",
     "job_events": "job",
 }
-
-
-@on(room, "GET", "/user")
-def me(call: Call) -> Response:
-    return answer(shapes.own_user(call.world, _somebody(call)))
-
-
-@on(room, "GET", "/users")
-def users(call: Call) -> Response:
-    wanted = request.args.get("username", "").lower()
-    found = [one for one in call.world.users.values() if not wanted or one.login.lower() == wanted]
-    return page(found, lambda one: shapes.user(call.world, one))
-
-
-@on(room, "GET", "/users/<int:user_id>")
-def user(call: Call, user_id: int) -> Response:
-    return answer(shapes.full_user(call.world, _user(call, user_id)))
-
-
-@on(room, "GET", "/personal_access_tokens/self")
-def token(call: Call) -> Response:
-    one = _somebody(call)
-    scopes = ["api"] if call.access.at_least(Role.WRITE) else ["read_api", "read_repository"]
-    return answer(
-        {
-            "id": one.id,
-            "name": "token",
-            "revoked": False,
-            "active": True,
-            "created_at": stamp(one.created),
-            "scopes": scopes,
-            "user_id": one.id,
-            "last_used_at": None,
-            "expires_at": stamp(one.created + 86400 * 300)[:10],
-        }
-    )
-
-
-def _somebody(call: Call) -> User:
-    if call.user is None:
-        raise Refusal(401, "401 Unauthorized")
-    return call.user
-
-
-def _user(call: Call, user_id: int) -> User:
-    for one in call.world.users.values():
-        if one.id == user_id:
-            return one
-    raise missing("User")
 
 
 @on_project(room, "GET", "")
@@ -83,26 +35,6 @@ def change_project(call: RepoCall) -> Response:
     call.repo.merge_method = fields.one_of("merge_method", methods, call.repo.merge_method)  # type: ignore[assignment]
     call.repo.squash_option = fields.one_of("squash_option", options, call.repo.squash_option)  # type: ignore[assignment]
     return answer(shapes.project(call.world, call.repo, call.user))
-
-
-@on_project(room, "GET", "/members/all")
-def members(call: RepoCall) -> Response:
-    ids = {int(part) for part in request.args.get("user_ids", "").split(",") if part.isdigit()}
-    found = [one for one in _members(call) if not ids or one.id in ids]
-    return page(found, lambda one: shapes.member(call.world, call.repo, one))
-
-
-@on_project(room, "GET", "/members/all/<int:user_id>")
-def member(call: RepoCall, user_id: int) -> Response:
-    for one in _members(call):
-        if one.id == user_id:
-            return answer(shapes.member(call.world, call.repo, one))
-    raise missing()
-
-
-def _members(call: RepoCall) -> list[User]:
-    names = {call.repo.owner.login, *(name for name, role in call.repo.roles.items() if role is not Role.NONE)}
-    return [call.world.users[name] for name in sorted(names)]
 
 
 @on_project(room, "GET", "/labels")

@@ -7,7 +7,9 @@ from flask import Blueprint, Response, request
 from bot.devforge.acts import pushes
 from bot.devforge.call import RepoCall, answer
 from bot.devforge.gitlab import shapes
-from bot.devforge.gitlab.call import Fields, Refusal, missing, on_project, page
+from bot.devforge.gitlab.call import Fields, on_project, page
+from bot.devforge.gitlab.credentials import FILES
+from bot.devforge.gitlab.refusals import Refusal, missing
 from bot.devforge.gitrepo import GitFailed
 from bot.devforge.gitvalues import Entry
 from bot.domain.change import Role
@@ -137,7 +139,7 @@ def _file(call: RepoCall, path: str) -> tuple[str, Entry]:
     return sha, entry
 
 
-@on_project(room, "GET", "/repository/files/<path>")
+@on_project(room, "GET", "/repository/files/<path>", scopes=FILES)
 def file(call: RepoCall, path: str) -> Response:
     sha, entry = _file(call, path)
     data = call.repo.git.blob(entry.sha)
@@ -158,7 +160,7 @@ def file(call: RepoCall, path: str) -> Response:
     )
 
 
-@on_project(room, "GET", "/repository/files/<path>/raw")
+@on_project(room, "GET", "/repository/files/<path>/raw", scopes=FILES)
 def raw_file(call: RepoCall, path: str) -> Response:
     _, entry = _file(call, path)
     return Response(call.repo.git.blob(entry.sha), content_type="text/plain; charset=utf-8")

@@ -24,7 +24,7 @@ def user(world: World, one: User) -> Json:
         "username": one.login,
         "public_email": None,
         "name": one.login,
-        "state": "active",
+        "state": one.state,
         "locked": False,
         "avatar_url": f"{world.address}/static/avatar.svg",
         "web_url": f"{world.address}/{one.login}",
