@@ -1,6 +1,7 @@
 """Quick actions: lines such as `/close` in what somebody writes are done in their name, and left out of the text.
 
 They count at the start of a line, outside code, quotes (`>>>`) and HTML comments; what the writer may not do is left.
+Carriage returns are dropped before that, wherever they are.
 """
 
 import re
@@ -13,7 +14,7 @@ from bot.devforge.model import Issue
 from bot.domain.change import Role
 
 _OUTSIDE = re.compile(
-    r"(?P<kept>^```.*?\n```$|`[^`\n]*`|<!--.*?-->|^>>>.*?\n>>>$)|^/(?P<name>[a-z_]+)(?:[ \t]+(?P<rest>[^\n]*))?$\n?",
+    r"(?P<kept>^```.*?\n```$|`[^`\n]*`|<!--.*?-->|^>>>.*?\n>>>$)|^/(?P<name>[A-Za-z_]+)(?:[ \t]+(?P<rest>[^\n]*))?$\n?",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -22,13 +23,13 @@ def act_on(call: RepoCall, one: Issue, text: str) -> str:
     """Do what the text's quick actions say, and return what is left of it."""
 
     def do(match: re.Match[str]) -> str:
-        act = _ACTS.get(match["name"] or "")
+        act = _ACTS.get((match["name"] or "").lower())
         if act is None:
             return match[0]
         act(call, one, (match["rest"] or "").strip())
         return ""
 
-    return _OUTSIDE.sub(do, text)
+    return _OUTSIDE.sub(do, text.replace("\r", ""))
 
 
 def _close(call: RepoCall, one: Issue, rest: str) -> None:
