@@ -20,7 +20,7 @@ from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, r
 from bot.devforge.gitlab.call import SLASH
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.model import Issue
-from bot.devforge.rest import checks, gitdata, hooks, issues, labels, pulls, repos, users
+from bot.devforge.rest import apps, checks, gitdata, hooks, issues, labels, pulls, repos, users
 from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
 
@@ -67,7 +67,7 @@ def _application() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.filters.update(clock=_clock, face=_face, mark=_mark)
     api = Blueprint("api", __name__, url_prefix="/api/v3")
-    for rest in (users, repos, gitdata, issues, labels, pulls, checks, hooks):
+    for rest in (users, apps, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
     lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
     for room in (people.room, projects.room, repository.room, gitlab_issues.room, merges.room, pipelines.room):

@@ -3,14 +3,15 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from bot.devforge.acts.deed import Deed
+from bot.devforge.apps import Grant, Needs, needs
 from bot.devforge.model import Repository, User
 from bot.devforge.world import World
 from bot.domain.change import Role
@@ -101,11 +102,12 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call by `user` (None: nobody) whose token allows at most `access`."""
+    """A call by `user` (None: nobody) whose token allows at most `access`, and what its `grant` says."""
 
     world: World
     user: User | None
     access: Role
+    grant: Grant | None = field(default=None, kw_only=True)
 
     @property
     def actor(self) -> User:
@@ -123,7 +125,9 @@ class RepoCall(Call):
 
     @property
     def role(self) -> Role:
-        """Return what the caller may do: the weaker of the role and the token."""
+        """Return what the caller may do: the weaker of the role and the token. An installation has no role."""
+        if self.grant is not None and self.grant.installation is not None and self.grant.covers(self.repo):
+            return self.access
         role = self.repo.role(self.user)
         return role if self.access.at_least(role) else self.access
 
@@ -142,14 +146,16 @@ class RepoCall(Call):
 
 
 def open_call(world: World) -> Call:
-    """Read who asks from the Authorization header; 401 for a token that is unknown."""
+    """Read who asks from the Authorization header; 401 for a token that is unknown or has ended."""
     value = bearer()
     if value is None:
         return Call(world, None, Role.READ)
-    token = world.tokens.get(value)
-    if token is None:
+    token, grant = world.tokens.get(value), world.grant(value)
+    if token is None or (grant is not None and grant.until <= world.now()):
         raise Problem(401, "Bad credentials")
-    return Call(world, token.user, token.access)
+    if grant is not None and grant.installation is not None and grant.installation.suspended is not None:
+        raise Problem(403, "This installation has been suspended")
+    return Call(world, token.user, token.access, grant=grant)
 
 
 def bearer() -> str | None:
@@ -192,12 +198,17 @@ def on_repo(room: Blueprint, method: str, rule: str, need: Role = Role.READ) -> 
     """Register a handler `(repo_call, ...)` below /repos/OWNER/NAME for callers with a role; 404 for a hidden one."""
 
     def register(handler: Handler) -> Handler:
+        asked = needs(method, rule)
+
         @wraps(handler)
         def run(call: Call, owner: str, name: str, **args: Any) -> Response:
             repo = call.world.repo(f"{owner}/{name}")
             if repo is None or not repo.role(call.user).at_least(Role.READ):
                 raise not_found()
-            inner = RepoCall(call.world, call.user, call.access, repo)
+            inner = RepoCall(call.world, call.user, call.access, repo, grant=call.grant)
+            if call.grant is not None:
+                g.accepted = "; ".join(f"{name_of}={level}" for name_of, level in asked)
+                _admit(call.grant, repo, method, asked)
             if need is not Role.READ:
                 inner.demand(need)
             return handler(inner, **args)
@@ -206,6 +217,17 @@ def on_repo(room: Blueprint, method: str, rule: str, need: Role = Role.READ) -> 
         return handler
 
     return register
+
+
+def _admit(grant: Grant, repo: Repository, method: str, asked: Needs) -> None:
+    """Raise GitHub's 404 for a private repository outside the grant, and its 403 for a permission that is missing."""
+    if not grant.covers(repo):
+        if repo.private:
+            raise not_found()
+        if method != "GET":
+            raise Problem(403, grant.refusal)
+    elif not grant.allows(asked):
+        raise Problem(403, grant.refusal)
 
 
 def number_arg(name: str, default: int, most: int) -> int:

@@ -72,17 +72,24 @@ def _admit(world: World, full_name: str, *, write: bool) -> tuple[Repository, Us
     with world.lock:
         value = bearer()
         token = world.tokens.get(value) if value else None
-        repo = world.repo(full_name)
+        grant, repo = world.grant(value or ""), world.repo(full_name)
+        if grant is not None and (grant.until <= world.now() or (grant.installation and grant.installation.suspended)):
+            token = None
         if value and (token is None or not _taken(world, token, write=write)):
             return _challenge(401, "Invalid username or token.")
         user = token.user if token else None
         if repo is None or not repo.role(user).at_least(Role.READ):
             return _challenge(404 if token else 401, "Repository not found.")
+        if grant is not None and not (
+            grant.covers(repo) and grant.allows((("contents", "write" if write else "read"),))
+        ):
+            return _challenge(403 if write else 404, "Write access to repository not granted.")
         if not write:
             return repo, user
         if token is None or user is None:
             return _challenge(401, "Authentication is needed to push.")
-        if not repo.role(user).at_least(Role.WRITE) or not _wide(world, token):
+        installed = grant is not None and grant.installation is not None
+        if not (installed or repo.role(user).at_least(Role.WRITE)) or not _wide(world, token):
             return _challenge(403, f"Permission to {full_name}.git denied to {user.login}.")
         return repo, user
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from bot.devforge.acts import changes, issues
 from bot.devforge.acts.deed import Deed
+from bot.devforge.appseeding import AppSeeding
 from bot.devforge.faults import Fault
 from bot.devforge.gitrepo import GitRepo
 from bot.devforge.model import CheckRun, Hook, Issue, Protection, Repository
@@ -25,11 +26,11 @@ _PATHS = {  # GitLab's groups lie inside each other, 20 deep at most
 }
 
 
-class Seeding:
+class Seeding(AppSeeding):
     """What a demo or a test does to a forge without going through REST. Every call is safe from any thread."""
 
     def __init__(self, world: World) -> None:
-        self.world = world
+        super().__init__(world)
         self._sender = Sender(world)
 
     def seeding(self) -> dict[str, Callable[..., Any]]:
@@ -39,7 +40,7 @@ class Seeding:
         places = (self.add_repo, self.add_label, self.add_hook, self.protect, self.set_role)
         acts = (self.open_issue, self.comment, self.set_label, self.run_ci)
         faults = (self.fail_next, self.clear_faults, self.lose_webhooks, self.repeat_webhooks)
-        return {call.__name__: call for call in (*people, *doors, *places, *acts, *faults)}
+        return {call.__name__: call for call in (*people, *doors, *places, *acts, *faults)} | self._app_calls()
 
     def add_user(self, login: str, *, token: str | None = None) -> str:
         """Add a person and return their token."""

@@ -19,11 +19,18 @@ from bot.devforge.seeding import Source as Source  # the type of what `add_repo`
 from bot.devforge.world import Dialect, World
 
 
-class _Quiet(WSGIRequestHandler):
-    """Answers without writing a line per request."""
+def _quiet(world: World) -> type[WSGIRequestHandler]:
+    """Return what answers without writing a line per request, by the world's own clock."""
 
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
+    class Quiet(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: Any) -> None:
+            """Say nothing."""
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """Return what the header says of the time."""
+            return super().date_time_string(world.now() if timestamp is None else timestamp)
+
+    return Quiet
 
 
 class DevForge(Seeding):
@@ -76,8 +83,8 @@ class DevForge(Seeding):
             except OSError:
                 self.stop()
                 raise
-            fd = listener.fileno()
-            return make_server("127.0.0.1", self._port, app, threaded=True, request_handler=_Quiet, fd=fd)
+            fd, handler = listener.fileno(), _quiet(self.world)
+            return make_server("127.0.0.1", self._port, app, threaded=True, request_handler=handler, fd=fd)
 
     def stop(self) -> None:
         """Stop serving, sending and testing; remove a temporary data folder."""

@@ -94,7 +94,7 @@ class Sender:
     def emit(self, repo: Repository, event: str, body: dict[str, Any]) -> None:
         """Queue one event for every active hook of the repository that wants it; the caller holds the lock."""
         data = json.dumps(body).encode()
-        for hook in repo.hooks.values():
+        for hook in (*repo.hooks.values(), *self._world.apps.hooks(repo)):
             if hook.active and ("*" in hook.events or event in hook.events):
                 self._post(hook, self._delivery(hook, event, body.get("action"), data))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Condition, RLock
 from typing import Any, Literal
 
+from bot.devforge.apps import Apps, Grant
 from bot.devforge.faults import Faults
 from bot.devforge.gitvalues import Person
 from bot.devforge.model import Label, Repository, Token, User
@@ -65,7 +66,9 @@ class World:
         self.tokens: dict[str, Token] = {}
         self.repos: dict[str, Repository] = {}
         self.chat = Chat()
+        self.apps = Apps()
         self.faults = Faults()
+        self.ahead = 0.0
         self.hourly_limit = 5000
         self.minute_limit = 2000
         self.spent: dict[str, tuple[int, int]] = {}
@@ -81,7 +84,8 @@ class World:
         return f"{self.address}/api/{'v3' if self.dialect == 'github' else 'v4'}"
 
     def now(self) -> float:
-        return time.time()
+        """Return the time by the forge's clock, which may be `ahead` of the true one."""
+        return time.time() + self.ahead
 
     def next_id(self) -> int:
         return next(self._ids)
@@ -106,6 +110,10 @@ class World:
         )
         self.tokens[token.value] = token
         return token
+
+    def grant(self, value: str) -> Grant | None:
+        """Return what a token may do, None where its user's role alone counts."""
+        return self.apps.grants.get(value)
 
     def repo(self, full_name: str) -> Repository | None:
         return self.repos.get(full_name.lower())

@@ -181,9 +181,9 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
         taken.listen()
         port = str(taken.getsockname()[1])
         cases: list[tuple[tuple[str, ...], dict[str, str], int, str]] = [
-            (("web",), {SECRET: "x", token: "t"}, 78, token),
+            (("web",), {SECRET: "x" * 20, token: "t"}, 78, token),
             (("web",), {}, 78, SECRET),
-            (broker, {**redis, token: "t", SECRET: "x"}, 78, SECRET),
+            (broker, {**redis, token: "t", SECRET: "x" * 20}, 78, SECRET),
             (agent, {**redis, slack: "t"}, 78, slack),
             (agent, {}, 78, "JOURNEYMAN_REDIS_URL"),
             (("worker", "--zone", "receiver"), {}, 2, "run `journeyman web`"),
@@ -191,7 +191,8 @@ def test_what_cannot_work_is_said_at_once(tmp_path: Path) -> None:
             (("up",), {**good, "JOURNEYMAN_LEASE_SECONDS": "soon"}, 78, "JOURNEYMAN_LEASE_SECONDS"),
             (("up", "--port", str(free_port())), {**good, DATA: "/proc/nope"}, 78, DATA),
             (("up", "--port", port), good, 1, port),
-            (("web", "--port", port), {SECRET: "x"}, 1, port),
+            (("web", "--port", port), {SECRET: "x" * 20}, 1, port),
+            (("web",), {SECRET: "x"}, 78, SECRET),
         ]
         started = [
             subprocess.Popen(

@@ -2,7 +2,7 @@
 
 from flask import Blueprint, Response
 
-from bot.devforge.call import Call, RepoCall, answer, not_found, on, on_repo
+from bot.devforge.call import Call, Problem, RepoCall, answer, not_found, on, on_repo
 from bot.devforge.limits import budget, caller
 from bot.devforge.shapes.people import private_user, public_user, simple_user
 from bot.devforge.shapes.repos import permissions
@@ -13,6 +13,8 @@ room = Blueprint("users", __name__)
 
 @on(room, "GET", "/user")
 def me(call: Call) -> Response:
+    if call.grant is not None and call.grant.installation is not None:
+        raise Problem(403, call.grant.refusal)
     return answer(private_user(call.world, call.actor))
 
 

@@ -85,8 +85,11 @@ class Issued:
 class App:
     """The App's credentials, by repository and phase. Calls come one at a time: the adapter sees to that."""
 
-    def __init__(self, key: AppKey, wire: Wire, hidden: Redaction) -> None:
+    def __init__(
+        self, key: AppKey, wire: Wire, hidden: Redaction, steady: Callable[[], float] = time.monotonic
+    ) -> None:
         self._wire = wire
+        self.steady = steady
         self._hidden = hidden
         self.unpaced = replace(wire, pace=Pace(0.0))  # GitHub's pace is for what people are shown
         self.requests: PatientRequester = self.unpaced.requester(AppAuth(key))
@@ -161,7 +164,7 @@ class App:
         except Invalid as error:
             raise Denied(f"{error}; see what the installation on {repo.name} allows at {place.page}") from error
         self._hidden.issued(token)
-        return Issued(token, time.monotonic() + life - min(_MARGIN, life / 2), allowed)
+        return Issued(token, self.steady() + life - min(_MARGIN, life / 2), allowed)
 
     def _grant(self, repo: Repo, phase: Phase) -> "_Grant":
         key = (repo.name.lower(), phase)
@@ -197,7 +200,7 @@ class _Grant(Renewable):
     @property
     def token(self) -> str:
         """A token whose time is not up."""
-        if self._issued is None or time.monotonic() >= self._issued.until:
+        if self._issued is None or self._app.steady() >= self._issued.until:
             self._issued = self._app.issue(self._repo, self._phase)
         return self._issued.token
 

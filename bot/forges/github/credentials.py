@@ -24,6 +24,7 @@ class Phase(StrEnum):
     PUSH = "pushing"
     PROPOSE = "proposing"
     MERGE = "merging"
+    HOOKS = "looking after hooks"
 
 
 PERMISSIONS: dict[Phase, dict[str, str]] = {
@@ -48,6 +49,7 @@ PERMISSIONS: dict[Phase, dict[str, str]] = {
     Phase.PUSH: {"metadata": "read", "contents": "write"},
     Phase.PROPOSE: {"metadata": "read", "contents": "read", "pull_requests": "write"},
     Phase.MERGE: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+    Phase.HOOKS: {"metadata": "read", "repository_hooks": "write"},
 }
 """What each phase asks for: comments, labels, reactions and the gate are talking, opening a change is proposing."""
 
@@ -58,6 +60,7 @@ NEEDED: dict[Phase, frozenset[str]] = {
     Phase.PUSH: frozenset({"contents"}),
     Phase.PROPOSE: frozenset({"pull_requests"}),
     Phase.MERGE: frozenset({"contents", "pull_requests"}),
+    Phase.HOOKS: frozenset({"repository_hooks"}),
 }
 """What a phase cannot do without; GitHub itself refuses the single request that lacks one of the others."""
 
@@ -66,9 +69,14 @@ SHORT = frozenset({Phase.PUSH, Phase.MERGE})
 
 
 def wanted() -> dict[str, str]:
-    """Return all that the bot asks for in any phase: what an App or a fine-grained token is to be given."""
+    """Return all that the bot cannot work without: what an App or a fine-grained token is to be given.
+
+    An App has a hook of its own, so looking after those of repositories is not among it.
+    """
     levels: dict[str, str] = {}
-    for one in PERMISSIONS.values():
+    for phase, one in PERMISSIONS.items():
+        if phase is Phase.HOOKS:
+            continue
         for name, level in one.items():
             levels[name] = "write" if "write" in (level, levels.get(name)) else "read"
     return levels

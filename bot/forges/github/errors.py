@@ -20,6 +20,7 @@ from github import GithubException
 from github.GithubException import BadAttributeException, IncompletableObject
 
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
+from bot.forges.github.wire import SUSPENDED
 from bot.forges.pauses import seconds, until
 
 _SECONDARY_PAUSE = 60.0  # what GitHub asks for when a secondary limit comes without a Retry-After
@@ -62,7 +63,7 @@ def forge_error(status: int, data: object, headers: Mapping[str, Any]) -> ForgeE
                 f"{text}; check the token: it has run out, was revoked, or is not one of this forge "
                 f"(of an App: its id and its key)"
             )
-        case 403 if "installation has been suspended" in text.lower():
+        case 403 if SUSPENDED in text.lower():
             return Unavailable(f"{text}; its owner takes that back on the page of the installation")
         case 403:
             return Denied(f"{text}; check the token and its permissions{_asked(headers)}")

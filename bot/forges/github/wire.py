@@ -10,6 +10,9 @@ from typing import Any
 from github import Auth
 from github.Requester import Requester
 
+SUSPENDED = "installation has been suspended"
+"""GitHub's words for it, in small letters; asking for another token tells on which page that is taken back."""
+
 
 class Renewable(Auth.Auth, ABC):
     """A credential that can be had anew when GitHub no longer accepts it."""
@@ -51,7 +54,7 @@ class Wire:
 
 
 class PatientRequester(Requester):
-    """Says a request once more with a renewed credential after a 401: GitHub did nothing then."""
+    """Says a request once more with a renewed credential when GitHub refused the one it had, and did nothing."""
 
     def __init__(self, wire: Wire, auth: Auth.Auth) -> None:
         super().__init__(
@@ -71,7 +74,8 @@ class PatientRequester(Requester):
         """Make one request, or the same one twice."""
         self._pace.wait(verb)
         status, headers, text = super().requestJson(verb, *args, **more)
-        if status == 401 and isinstance(self.auth, Renewable) and self.auth.renewed(headers):
+        refused = status == 401 or (status == 403 and SUSPENDED in text.lower())
+        if refused and isinstance(self.auth, Renewable) and self.auth.renewed(headers):
             self._pace.wait(verb)
             return super().requestJson(verb, *args, **more)
         return status, headers, text
