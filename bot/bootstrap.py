@@ -26,7 +26,7 @@ from bot.forges.credentials import AppKey
 from bot.forges.registry import forge_for
 from bot.policy.load import LoadedPolicy
 from bot.policy.load import load as load_policy
-from bot.ports import Forge, Queue
+from bot.ports import Forge, Job, Queue
 from bot.services.deps import Broker
 from bot.services.work import Runner
 
@@ -186,9 +186,12 @@ def broker(settings: Settings, queue: Queue) -> BrokerZone:
         policy_name=settings.policy,
         author=(settings.author_name, settings.author_email),
         poll_seconds=settings.poll_seconds,
+        reconcile_seconds=settings.reconcile_seconds,
+        watched=frozenset(settings.watched),
         chat=_chat(settings, known),
     )
     runner = Runner(store.jobs, queue, store.time, settings.lease_seconds, log_of(settings, Zone.BROKER, known))
+    store.jobs.wish([Job("reconcile", str(repo)) for repo in settings.watched])
     return BrokerZone(deps, store, queue, runner, settings.resend_seconds)
 
 

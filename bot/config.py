@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from bot.domain.change import Repo
 from bot.domain.envelope import Zone
 from bot.domain.errors import ConfigError
 from bot.domain.redaction import SHORTEST
@@ -90,6 +91,8 @@ class Settings(BaseModel):
     lease_seconds: Annotated[float, Field(ge=1, le=600)] = 20.0
     sweep_seconds: Annotated[float, Field(ge=0.2, le=60)] = 2.0
     poll_seconds: Annotated[float, Field(ge=0.5, le=3600)] = 60.0
+    reconcile_seconds: Annotated[float, Field(ge=0.5, le=86_400)] = 300.0
+    repos: str = ""
     resend_seconds: Annotated[float, Field(ge=0.5, le=600)] = 10.0
 
     @field_validator("github_url", "gitlab_url", "slack_url", "model_url")
@@ -129,6 +132,18 @@ class Settings(BaseModel):
         if value and urlsplit(value).scheme not in BROKERS:
             raise ValueError(f"an address that begins with one of {', '.join(sorted(BROKERS))} is wanted")
         return value
+
+    @field_validator("repos")
+    @classmethod
+    def _are_repos(cls, value: str) -> str:
+        for name in value.split():
+            Repo.parse(name)
+        return value
+
+    @property
+    def watched(self) -> tuple[Repo, ...]:
+        """The repositories that are looked after before anything happened there."""
+        return tuple(Repo.parse(name) for name in self.repos.split())
 
     @property
     def database(self) -> str:

@@ -32,7 +32,7 @@ class Job:
     wish.
     """
 
-    name: Literal["deliver", "advance", "execute"]
+    name: Literal["deliver", "advance", "execute", "reconcile"]
     key: str
     due: float | None = None
     place: Place | None = None
@@ -295,6 +295,13 @@ class Forge(Protocol):
         ...
 
     def close_issue(self, repo: Repo, number: int) -> None: ...
+
+    def resend(self, repo: Repo, since: float) -> int:
+        """Have the forge send again what its hooks could not deliver to us since then; returns how many.
+
+        Raises Denied or NotFound where the credential may not see hooks.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)

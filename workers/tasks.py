@@ -14,6 +14,7 @@ from bot.ports import Job
 from bot.services.advance import advance
 from bot.services.books import DeliveryBook, Performer, RunBook
 from bot.services.dispatch import Dispatch
+from bot.services.reconcile import reconcile
 from bot.services.work import Done, sweep
 
 Renew = Callable[[], None]
@@ -33,6 +34,11 @@ def broker_tasks(app: Celery, zone: BrokerZone) -> None:
     def advance_(run: str) -> None:
         zone.runner.run("advance", run, lambda renew: _advance(zone, run, renew), _stuck(zone, run))
 
+    @app.task(name="journeyman.reconcile", shared=False)  # type: ignore[untyped-decorator]
+    def reconcile_(*parts: str) -> None:
+        repo = "/".join(parts)
+        zone.runner.run("reconcile", repo, lambda _: _reconcile(zone, repo), lambda _: ())
+
     @app.task(name="journeyman.sweep", shared=False)  # type: ignore[untyped-decorator]
     def sweep_() -> None:
         sweep(zone.store.jobs, zone.queue, resend_after=zone.resend_seconds)
@@ -42,6 +48,13 @@ def _deliver(zone: BrokerZone, delivery_id: str, renew: Renew) -> Done:
     delivery = zone.deps.ledger.delivery(delivery_id)
     outcome = Dispatch(zone.deps, delivery, Performer(renew)).handle(event_of(delivery))
     return Done(outcome.jobs)
+
+
+def _reconcile(zone: BrokerZone, repo: str) -> Done:
+    done = reconcile(zone.deps, repo)
+    if done.asked or done.refused:
+        zone.runner.log("reconciled", repo=repo, asked_again=done.asked, refused=done.refused)
+    return Done(again=done.again)
 
 
 def _undelivered(zone: BrokerZone, delivery: str) -> Buried:

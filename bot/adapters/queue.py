@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 
 from bot.ports import Job
 
-ZONE_OF = {"deliver": "broker", "advance": "broker", "execute": "agent", "sweep": "broker"}
+ZONE_OF = {"deliver": "broker", "advance": "broker", "execute": "agent", "sweep": "broker", "reconcile": "broker"}
 
 
 def celery_app(url: str, name: str = "journeyman") -> Celery:

@@ -14,6 +14,7 @@ class Broker:
     """The broker's dependencies. `policies` gives a named policy; `chat` is None where no Slack is configured.
 
     `author` is the name and address of the bot's commits; with no address it is the one that the forge gives the bot.
+    `watched` are repositories that are looked after before any run is there.
     """
 
     ledger: Ledger
@@ -26,6 +27,8 @@ class Broker:
     policy_name: str
     author: tuple[str, str]
     poll_seconds: float = 60.0
+    reconcile_seconds: float = 300.0
+    watched: frozenset[Repo] = frozenset()
     chat: Notifier | None = None
 
     def forge(self, repo: Repo) -> Forge:

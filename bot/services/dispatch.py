@@ -265,10 +265,11 @@ class Dispatch:
         return self._begin(intent, run_id(repo, issue, count), cause)
 
     def _begin(self, intent: Intent, run: str, cause: str) -> Handled:
-        job = Job("advance", run)
-        row = row_of(Run(run, 1, intent), 1, self.deps.time.now())
+        job, now = Job("advance", run), self.deps.time.now()
+        later = Job("reconcile", str(intent.repo), due=now + self.deps.reconcile_seconds)
+        row = row_of(Run(run, 1, intent), 1, now)
         try:
-            self.deps.ledger.append(run, [Requested(intent)], expect=0, cause=cause, jobs=[job], row=row)
+            self.deps.ledger.append(run, [Requested(intent)], expect=0, cause=cause, jobs=[job, later], row=row)
         except Conflict:
             raise Unavailable("another command on this issue came first; looking again", retry_after=1) from None
         self.wished.append(job)

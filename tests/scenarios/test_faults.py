@@ -9,7 +9,7 @@ from flask import Response, request
 from tests.routes import asked_for, by
 from tests.scenarios.conftest import SECONDS
 from tests.world import CALC, INI, Town
-from workers.demo.stage import BOT, Stage
+from workers.demo.stage import BOT, Dialect, Stage
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -125,9 +125,33 @@ def test_a_report_that_the_forge_refused_is_made_good_and_a_late_git_is_waited_f
 # --- an installation that looks often and gives tasks little time ---------------------------------------------------
 @pytest.fixture(scope="module")
 def hasty() -> Iterator[Stage]:
-    settings = {"JOURNEYMAN_POLL_SECONDS": "1", "JOURNEYMAN_TASK_SECONDS": "25"}
-    with Stage(settings, seconds=SECONDS) as stage:
+    with Stage(HASTY, seconds=SECONDS) as stage:
         yield stage
+
+
+HASTY = {"JOURNEYMAN_POLL_SECONDS": "1", "JOURNEYMAN_TASK_SECONDS": "25", "JOURNEYMAN_RECONCILE_SECONDS": "1"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", ["github", "gitlab"])
+def test_a_command_whose_delivery_was_lost_is_found(dialect: Dialect) -> None:
+    settings = {**HASTY, "JOURNEYMAN_REPOS": f"{dialect}:demo/unheard {dialect}:demo/none"}
+    with Stage(settings, seconds=SECONDS, dialect=dialect) as stage:
+        town = Town(stage.scene("unheard", CALC))
+        stage.forge.set_role(town.repo, town.bot, "admin")
+        issue = town.issue()
+        stage.forge.lose_webhooks("issue_comment" if dialect == "github" else "note")
+        asked = town.say(issue, "/agent fix")
+        assert town.outcome(asked).outcome == "started", "in a repository of which nothing was ever heard"
+        run = town.until(lambda run: run.published is not None, "a change to be opened")
+        assert run.published is not None
+        town.judged()
+        town.label(run.published.number)
+        run = town.merged_once()
+        stage.forge.lose_webhooks("issue_comment" if dialect == "github" else "note")
+        asked = town.say(run.intent.issue, "/agent why")
+        assert town.outcome(asked).outcome == "answered"
+        town.sound()
 
 
 @pytest.mark.slow

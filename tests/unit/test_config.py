@@ -51,6 +51,8 @@ VALUES: dict[str, tuple[str, Any]] = {
     "lease_seconds": ("5.5", 5.5),
     "sweep_seconds": ("0.5", 0.5),
     "poll_seconds": ("30", 30.0),
+    "reconcile_seconds": ("60", 60.0),
+    "repos": ("github:o/r gitlab:g/s/r", "github:o/r gitlab:g/s/r"),
     "resend_seconds": ("3", 3.0),
 }
 CREDENTIALS = {name: owner for owner, names in OWNED.items() for name in names}

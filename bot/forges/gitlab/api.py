@@ -7,7 +7,7 @@ from typing import Literal
 from bot.domain.change import Change, Check, GateReport, Issue, LabelSet, Ref, Remote, Repo, Role, Subject
 from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
 from bot.forges.addresses import clone_url, same_login
-from bot.forges.gitlab import checks, gate, shapes, snapshots
+from bot.forges.gitlab import checks, gate, hooks, shapes, snapshots
 from bot.forges.gitlab.errors import translator
 from bot.forges.gitlab.people import People
 from bot.forges.gitlab.texts import BODY, TITLE, harmless
@@ -259,6 +259,11 @@ class GitLabForge:
         with self._talking():
             if self._wire.get(path, shapes.Issue).state != "closed":
                 self._wire.write("put", path, shapes.Issue, state_event="close")
+
+    def resend(self, repo: Repo, since: float) -> int:  # noqa: ARG002 - GitLab tells no times; it keeps a week of them
+        """Have GitLab send again what our hooks could not deliver; returns how many."""
+        with self._talking():
+            return hooks.resend(self._wire, _place(repo))
 
     # --- inside -----------------------------------------------------------------------------------------------------
     def _talking(self) -> AbstractContextManager[None]:
