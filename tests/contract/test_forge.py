@@ -8,6 +8,7 @@ from bot.domain.change import Check, GateReport, Ref, Repo, Role
 from bot.domain.errors import Denied, ForgeError, Invalid, NotFound, Stale, Unavailable
 from bot.policy.gate import NotPermitted
 from bot.ports import Forge
+from tests import forge_table
 from tests.contract.forge_rig import FILES, PLAN, Dialect, Rig, Status, permission_to_merge, permission_to_open, running
 
 DIALECTS: tuple[Dialect, ...] = ("github", "gitlab")
@@ -523,3 +524,10 @@ def test_a_wrong_token_is_waited_for(rig: Rig) -> None:
         forge.whoami()
     forge.close()
     assert "wrong-secret" not in str(caught.value)
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+def test_the_page_tells_the_verbs_and_their_requests() -> None:
+    assert forge_table.shown() == forge_table.table(), "docs/forges.md is old: python -m tests.forge_table"
+    assert all(f"| `{verb}` |" in forge_table.shown() for verb in forge_table.verbs())
+    assert "| ? |" not in forge_table.shown()

@@ -44,6 +44,7 @@ HOSTILE = [
     "<!--\n/close\n-->",
     "- item\n\n/close",
 ]
+OPENING = HOSTILE[1:20:6]
 
 
 @pytest.fixture
@@ -72,24 +73,24 @@ def test_no_verb_sends_a_line_that_gitlab_obeys(rig: GitLabRig) -> None:
             sent.extend(said[word] for word in words if word in said)
 
     issue = rig.dev.open_issue(rig.repo.name, "Broken", "", by="ann")
-    numbers = []
+    numbers = [rig.open(f"agent/{number}") for number in range(len(OPENING))]
+    head = rig.ref(numbers[0]).head_sha
+    for number in numbers:
+        rig.shut(number)
+    rig.dev.observers.append(note)
+    numbers = [rig.ensure(f"agent/{number}", title=text, body=text) for number, text in enumerate(OPENING)]
     for number, text in enumerate(HOSTILE):
-        rig.push(f"agent/{number}", {f"{number}.txt": "x\n"})
-        rig.dev.observers.append(note)
-        change = rig.ensure(f"agent/{number}", title=text, body=text)
-        numbers.append(change)
         rig.forge.ensure_comment(rig.issue(issue), f"run:{number}", text)
-        rig.forge.ensure_comment(rig.change(change), f"run:{number}", text)
-        rig.forge.ensure_comment(rig.change(change), f"run:{number}", f"edited\n{text}")
-        head = rig.forge.head(rig.repo, f"agent/{number}")
-        rig.forge.set_gate(rig.repo, head, GateReport("success", text, text))
-        rig.dev.observers.remove(note)
-    assert len(sent) == 5 * len(HOSTILE)
+    for text in HOSTILE:
+        rig.forge.ensure_comment(rig.change(numbers[0]), "run:1", text)
+        rig.forge.set_gate(rig.repo, head, GateReport("success", "title", text))
+    rig.dev.observers.remove(note)
+    assert len(sent) > 3 * len(HOSTILE)
     assert not [body for body in sent if OBEYED.search(body.replace("\r", ""))]
     assert rig.forge.issue(rig.repo, issue).state == "open"
     for number in numbers:
-        change_now = rig.forge.change(rig.repo, number)
-        assert (change_now.state, change_now.labels, change_now.draft) == ("open", (), False)
+        change = rig.forge.change(rig.repo, number)
+        assert (change.state, change.labels, change.draft) == ("open", (), False)
     rig.dev.observers.append(note)
     sent.clear()
     ref = rig.ref(numbers[0])
