@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from bot.devforge import admin, forms, githttp, pages, slack
 from bot.devforge.call import CONTROL, SENDER, WORLD, Problem, answer, with_etag
 from bot.devforge.faults import Fault
+from bot.devforge.gitlab import hooks as gitlab_hooks
 from bot.devforge.gitlab import issues as gitlab_issues
 from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, repository
 from bot.devforge.gitlab.call import SLASH
@@ -70,8 +71,8 @@ def _application() -> Flask:
     for rest in (users, apps, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
     lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
-    for room in (people.room, projects.room, repository.room, gitlab_issues.room, merges.room, pipelines.room):
-        lab.register_blueprint(room)
+    for place in (people, projects, gitlab_hooks, repository, gitlab_issues, merges, pipelines):
+        lab.register_blueprint(place.room)
     for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room):
         app.register_blueprint(room)
     app.register_error_handler(Problem, lambda problem: problem.response())

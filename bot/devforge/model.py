@@ -203,7 +203,7 @@ class Delivery:
 
 @dataclass(slots=True)
 class Hook:
-    """A webhook of a repository; the latest thousand deliveries are kept."""
+    """A webhook of a repository; the latest thousand deliveries are kept. GitLab signs with `signing` (whsec_...)."""
 
     id: int
     url: str
@@ -212,6 +212,8 @@ class Hook:
     created: float
     active: bool = True
     failures: int = 0
+    disabled_until: float | None = None
+    signing: str = ""
     deliveries: deque[Delivery] = field(default_factory=lambda: deque(maxlen=1000))
 
 

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from bot.devforge.gitlab.hookstate import alert_status, answered
 from bot.devforge.model import Delivery, Hook, Repository
 from bot.devforge.world import World
 
@@ -32,27 +33,26 @@ def signature(secret: str, body: bytes) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-_TITLES = {"merge_request": "Merge Request Hook", "tag_push": "Tag Push Hook"}
-
-
 def _gitlab_headers(hook: Hook, one: Delivery, instance: str) -> dict[str, str]:
-    """Return the headers of GitLab's deliveries: a secret token goes along, a signing token signs (whsec_...)."""
+    """Return the headers of GitLab's deliveries: a secret token goes along, a signing token (whsec_...) signs."""
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "GitLab/19.0.0",
-        "X-Gitlab-Event": _TITLES.get(one.event, f"{one.event.title()} Hook"),
+        "X-Gitlab-Event": f"{one.event.replace('_', ' ').title()} Hook",
         "X-Gitlab-Instance": instance,
         "X-Gitlab-Webhook-UUID": str(uuid.uuid4()),
         "X-Gitlab-Event-UUID": str(uuid.uuid4()),
         "Idempotency-Key": one.guid,
-        "webhook-id": one.guid,
     }
-    if not hook.secret.startswith("whsec_"):
-        return {**headers, "X-Gitlab-Token": hook.secret}
+    if hook.secret:
+        headers["X-Gitlab-Token"] = hook.secret
+    if not hook.signing:
+        return headers
     at = str(int(one.at))
-    key = base64.b64decode(hook.secret.removeprefix("whsec_"))
+    key = base64.b64decode(hook.signing.removeprefix("whsec_"))
     mac = hmac.digest(key, f"{one.guid}.{at}.".encode() + one.body, "sha256")
-    return {**headers, "webhook-timestamp": at, "webhook-signature": "v1," + base64.b64encode(mac).decode()}
+    signature = "v1," + base64.b64encode(mac).decode()
+    return {**headers, "webhook-id": one.guid, "webhook-timestamp": at, "webhook-signature": signature}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,17 @@ class Sender:
         """Queue one event for every active hook of the repository that wants it; the caller holds the lock."""
         data = json.dumps(body).encode()
         for hook in (*repo.hooks.values(), *self._world.apps.hooks(repo)):
-            if hook.active and ("*" in hook.events or event in hook.events):
+            if self._listens(hook) and ("*" in hook.events or event in hook.events):
                 self._post(hook, self._delivery(hook, event, body.get("action"), data))
+
+    def _listens(self, hook: Hook) -> bool:
+        if self._world.dialect == "gitlab":
+            return alert_status(hook, self._world.now()) == "executable"
+        return hook.active
+
+    def send(self, hook: Hook, event: str, body: bytes) -> None:
+        """Queue one event for one hook, however that stands."""
+        self._post(hook, self._delivery(hook, event, None, body))
 
     def ping(self, hook: Hook, body: dict[str, Any]) -> None:
         """Queue the first delivery of a new hook."""
@@ -145,6 +154,7 @@ class Sender:
         hook.deliveries.append(delivery)
         if self._lost(delivery.event):
             delivery.status = "failed to connect to host: lost on request"
+            answered(hook, well=False, now=self._world.now())
             return
         try:
             self._queue.put_nowait(_Letter(hook, delivery))
@@ -179,3 +189,4 @@ class Sender:
             delivery.duration = time.monotonic() - started
             delivery.code, delivery.status = code, status if code == 0 or code >= 400 else "OK"
             delivery.got_headers, delivery.got_body = headers, text
+            answered(hook, well=200 <= code < 400, now=self._world.now())

@@ -71,6 +71,7 @@ class World:
         self.ahead = 0.0
         self.hourly_limit = 5000
         self.minute_limit = 2000
+        self.resends_a_minute = 5
         self.spent: dict[str, tuple[int, int]] = {}
         self.emit: Emit = lambda *_: None
         self.build: Build = lambda *_: None
