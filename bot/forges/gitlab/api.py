@@ -176,7 +176,7 @@ class GitLabForge:
         def create() -> int:
             words = {"title": cut_end(title, TITLE), "description": harmless(body)}
             refs = {"source_branch": branch, "target_branch": base}
-            return self._wire.write("post", place, shapes.MergeRequest, **refs, **words).iid
+            return self._wire.write("post", place, shapes.Made, **refs, **words).iid
 
         with self._talking():
             return self.change(repo, ensure(self._translated, find, create))
@@ -240,9 +240,7 @@ class GitLabForge:
             words = {"merge_commit_message": text, **({"squash_commit_message": text} if wish else {})}
             try:
                 with self._translated():
-                    self._wire.write(
-                        "put", f"{path}/merge", shapes.MergeRequest, sha=ref.head_sha, squash=wish, **words
-                    )
+                    self._wire.write("put", f"{path}/merge", shapes.Made, sha=ref.head_sha, squash=wish, **words)
             except (Invalid, Stale, Unavailable) as error:  # GitLab says 405, 406, 409 or 422 for what it cannot merge
                 landed = None if told_to_wait(error) else self._landed(path, ref)
                 if landed is None:

@@ -62,6 +62,12 @@ class HeadPipeline(Struct):
     ref: str | None = None
 
 
+class Made(Struct):
+    """A merge request as far as it must be known right after a write; all else is read again."""
+
+    iid: Id
+
+
 class MergeRequestRow(Struct):
     """A merge request in a list."""
 
