@@ -66,6 +66,11 @@ class BrokerZone:
     runner: Runner
     resend_seconds: float
 
+    def close(self) -> None:
+        """Give back what the forges issued to us."""
+        for forge in self.deps.forges.values():
+            forge.close()
+
 
 RECEIVER_PATIENCE = 8.0
 """Seconds that the receiver waits for a busy database: a forge gives up after ten."""

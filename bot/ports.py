@@ -306,6 +306,10 @@ class Forge(Protocol):
         """Close an issue; one that is closed stays as it is."""
         ...
 
+    def close(self) -> None:
+        """Give back what was issued to us and end the connections; the next call begins anew."""
+        ...
+
     def resend(self, repo: Repo, since: float) -> int:
         """Have the forge send again what its hooks could not deliver to us since then; returns how many.
 

@@ -4,9 +4,9 @@ import platform
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Literal
+from contextlib import ExitStack, closing
+from dataclasses import astuple, dataclass
+from functools import partial
 
 import requests
 from redis import Redis
@@ -19,13 +19,14 @@ from bot.adapters.jobs_sql import SqlJobs
 from bot.adapters.migrations import is_newest
 from bot.bootstrap import forges_of, looking, policies_of, public_keys
 from bot.config import Settings
+from bot.domain.change import Repo
 from bot.domain.errors import JourneymanError, LedgerError
+from bot.forges.findings import Examinable, State
+from bot.ports import Forge
 from workers.modelling import model_settings
 from workers.models.probe import probe
 from workers.models.router import candidates_from
 from workers.sandbox.bubblewrap import BubblewrapSandbox
-
-State = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,15 @@ class _Looker:
         return check(database)
 
 
-def examine(settings: Settings) -> Iterator[Line]:
+def examine(settings: Settings, repo: Repo | None = None) -> Iterator[Line]:
     """Check an installation with the settings at hand, each thing when its line is asked for.
 
-    Never raises for what is wrong with it, and changes nothing in it.
+    With `repo`, also what the forge shows of that repository. Never raises for what is wrong, and changes nothing.
     """
     with ExitStack() as stack:
         for layer, name, check in _checks(settings, _Looker(settings, stack)):
             yield Line(layer, name, *_guarded(check))
+    yield from _forges(settings, repo)
 
 
 def _checks(settings: Settings, looker: _Looker) -> tuple[tuple[str, str, Callable[[], Answer]], ...]:
@@ -92,7 +94,6 @@ def _checks(settings: Settings, looker: _Looker) -> tuple[tuple[str, str, Callab
         ("data", "ledger", lambda: looker.look(lambda database: _ledger(settings, database))),
         ("orchestration", "jobs", lambda: looker.look(_jobs)),
         ("orchestration", "policy", lambda: _policy(settings)),
-        ("application", "forge", lambda: _forge(settings)),
         ("application", "webhook secret", lambda: _secret(settings)),
         ("application", "chat", lambda: _chat(settings)),
     )
@@ -195,19 +196,35 @@ def _policy(settings: Settings) -> Answer:
     return "ok", f"{settings.policy}: {len(loaded.policy.rules)} rules, digest {loaded.digest[:12]}", ""
 
 
-def _forge(settings: Settings) -> Answer:
-    forges = forges_of(settings)
+def _forges(settings: Settings, repo: Repo | None) -> Iterator[Line]:
+    """Look at every credential on its forge; one whose forge is away is one line."""
+    try:
+        forges = forges_of(settings)
+    except JourneymanError as error:
+        yield Line("application", "forge", "fail", "credentials that cannot work", str(error))
+        return
     if not forges:
-        return "warn", "no token", "set JOURNEYMAN_GITHUB_TOKEN or JOURNEYMAN_GITLAB_TOKEN (or ..._FILE)"
-    urls = {"github": settings.github_url, "gitlab": settings.gitlab_url}
-    known = [f"{urls[name]} knows the token as {forge.whoami()}" for name, forge in forges.items()]
-    return "ok", "; ".join(known), ""
+        advice = "set JOURNEYMAN_GITHUB_TOKEN or JOURNEYMAN_GITLAB_TOKEN (or ..._FILE), or a GitHub App's id and key"
+        yield Line("application", "forge", "warn", "no credential", advice)
+    if repo is not None and repo.forge not in forges:
+        yield Line("application", "forge", "fail", f"no credential for {repo}", "set one for its forge")
+    for name, forge in forges.items():
+        with closing(forge):
+            if isinstance(forge, Examinable):
+                asked = repo if repo is not None and repo.forge == name else None
+                yield from (Line("application", *astuple(one)) for one in forge.examine(asked))
+            else:
+                yield Line("application", "forge", *_guarded(partial(_known, settings, forge)))
+
+
+def _known(settings: Settings, forge: Forge) -> Answer:
+    return "ok", f"{settings.gitlab_url} knows the token as {forge.whoami()}", ""
 
 
 def _secret(settings: Settings) -> Answer:
     """Look at the secrets of those forges that there is a token for; with none, at GitHub's."""
     secrets = {"GITHUB": settings.github_webhook_secret, "GITLAB": settings.gitlab_webhook_secret}
-    used = [name for name in secrets if getattr(settings, f"{name.lower()}_token") is not None or secrets[name]]
+    used = [name for name in secrets if _has_credential(settings, name.lower()) or secrets[name]]
     for name in used or ["GITHUB"]:
         secret = secrets[name]
         if secret is None:
@@ -215,6 +232,11 @@ def _secret(settings: Settings) -> Answer:
         if len(secret.get_secret_value()) < 16:
             return "warn", "short", "take a longer one: python3 -c 'import secrets; print(secrets.token_hex(32))'"
     return "ok", "set", ""
+
+
+def _has_credential(settings: Settings, forge: str) -> bool:
+    app = settings.github_app_key if forge == "github" else None
+    return getattr(settings, f"{forge}_token") is not None or app is not None
 
 
 def _chat(settings: Settings) -> Answer:

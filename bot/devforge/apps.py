@@ -2,6 +2,8 @@
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
 from bot.devforge.model import Hook, Repository, User
 
@@ -66,6 +68,27 @@ class Grant:
         return f"Resource not accessible by {'integration' if self.installation else 'personal access token'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Classic:
+    """What is told of a classic token with every answer: its scopes, and its end if it has one."""
+
+    scopes: tuple[str, ...]
+    until: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """Rules of a branch: these checks, of this app (None: of anybody), which these logins may bypass."""
+
+    id: int
+    name: str
+    branch: str
+    contexts: tuple[str, ...]
+    source: int | None
+    bypass: tuple[str, ...]
+    created: float
+
+
 @dataclass(slots=True)
 class Apps:
     """All of them, and the grants by token. `life` is how long new tokens last."""
@@ -73,9 +96,20 @@ class Apps:
     apps: dict[str, App] = field(default_factory=dict)
     installations: dict[int, Installation] = field(default_factory=dict)
     grants: dict[str, Grant] = field(default_factory=dict)
+    classics: dict[str, Classic] = field(default_factory=dict)
+    rulesets: dict[str, list[Ruleset]] = field(default_factory=dict)
     issued: list[str] = field(default_factory=list)
     revoked: list[str] = field(default_factory=list)
     life: float = LIFE
+    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def told(self, token: str) -> dict[str, str]:
+        """Return the headers in which GitHub tells of a person's token."""
+        grant, classic = self.grants.get(token), self.classics.get(token)
+        until = classic.until if classic else grant.until if grant and not grant.installation else None
+        ends = datetime.fromtimestamp(until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if until is not None else ""
+        headers = {"GitHub-Authentication-Token-Expiration": ends} if ends else {}
+        return headers | ({"X-OAuth-Scopes": ", ".join(classic.scopes)} if classic else {})
 
     def by_issuer(self, issuer: str) -> App | None:
         """Return the app that a statement names by its number or its client id."""

@@ -7,7 +7,7 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from bot.devforge.apps import App, Grant, Installation
+from bot.devforge.apps import App, Classic, Grant, Installation, Ruleset
 from bot.devforge.model import Hook
 from bot.devforge.webhooks import may_send_to
 from bot.devforge.world import World
@@ -33,9 +33,10 @@ class AppSeeding:
         self.world = world
 
     def _app_calls(self) -> dict[str, Callable[..., Any]]:
-        makes = (self.add_app, self.install, self.add_fine_token, self.app_hook)
+        makes = (self.add_app, self.install, self.app_hook, self.add_ruleset)
+        tokens = (self.add_fine_token, self.add_classic_token)
         fates = (self.allow, self.suspend, self.uninstall, self.expire_tokens, self.set_clock, self.set_life)
-        return {call.__name__: call for call in (*makes, *fates)}
+        return {call.__name__: call for call in (*makes, *tokens, *fates)}
 
     def add_app(
         self, slug: str, *, permissions: Mapping[str, str] = ALL, events: Sequence[str] = (), owner: str = "octo"
@@ -83,6 +84,30 @@ class AppSeeding:
             names = None if repos is None else frozenset(name.lower() for name in repos)
             self.world.apps.grants[value] = Grant(dict(permissions), names, self.world.now() + seconds)
             return value
+
+    def add_classic_token(self, login: str, scopes: Sequence[str], *, seconds: float | None = None) -> str:
+        """Give a person a classic token with these scopes, which are told and not enforced."""
+        with self.world.lock:
+            value = self.world.token(self.world.user(login), None, Role.ADMIN).value
+            until = None if seconds is None else self.world.now() + seconds
+            self.world.apps.classics[value] = Classic(tuple(scopes), until)
+            return value
+
+    def add_ruleset(
+        self,
+        repo: str,
+        name: str,
+        contexts: Sequence[str],
+        *,
+        branch: str = "main",
+        source: int | None = None,
+        bypass: Sequence[str] = (),
+    ) -> int:
+        """Give a branch a ruleset that asks for these checks, of one app or of anybody; shown, not enforced."""
+        with self.world.lock:
+            made = self.world.next_id(), name, branch, tuple(contexts), source, tuple(bypass), self.world.now()
+            self.world.apps.rulesets.setdefault(repo.lower(), []).append(Ruleset(*made))
+            return made[0]
 
     def allow(self, installation: int, permissions: Mapping[str, str]) -> None:
         """Change what an installation may do; tokens keep what they were issued with."""

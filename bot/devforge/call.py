@@ -151,6 +151,7 @@ def open_call(world: World) -> Call:
     if value is None:
         return Call(world, None, Role.READ)
     token, grant = world.tokens.get(value), world.grant(value)
+    g.told = world.apps.told(value)
     if token is None or (grant is not None and grant.until <= world.now()):
         raise Problem(401, "Bad credentials")
     if grant is not None and grant.installation is not None and grant.installation.suspended is not None:

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import warnings
+from contextlib import ExitStack
 from threading import Timer
 from typing import Annotated
 
@@ -38,19 +39,22 @@ def worker(
     leave_tidily()
     settings, app = load(), make_app()
     queue = CeleryQueue(app)
-    match zone:
-        # Each zone imports its own code only: quicker, and the broker's image needs neither sandbox nor model SDKs.
-        case Zone.BROKER:
-            from bot.bootstrap import broker
-            from workers.tasks import broker_tasks
+    with ExitStack() as ending:
+        match zone:
+            # Each zone imports its own code only: quicker, and the broker's image needs neither sandbox nor model SDKs.
+            case Zone.BROKER:
+                from bot.bootstrap import broker
+                from workers.tasks import broker_tasks
 
-            broker_tasks(app, broker(settings, queue))
-        case Zone.AGENT:
-            from workers.agent_tasks import agent_tasks
-            from workers.bootstrap import agent
+                made = broker(settings, queue)
+                ending.callback(made.close)
+                broker_tasks(app, made)
+            case Zone.AGENT:
+                from workers.agent_tasks import agent_tasks
+                from workers.bootstrap import agent
 
-            agent_tasks(app, agent(settings, queue))
-    serve(app, zone, concurrency or THREADS[zone.value])
+                agent_tasks(app, agent(settings, queue))
+        serve(app, zone, concurrency or THREADS[zone.value])
 
 
 def leave_tidily() -> None:

@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
@@ -18,10 +19,12 @@ from bot.domain.errors import ForgeError, Invalid, NotFound, Stale, Unavailable
 from bot.domain.redaction import Redaction
 from bot.forges.addresses import clone_url, same_login
 from bot.forges.credentials import AppKey
+from bot.forges.findings import Finding
 from bot.forges.github import gate, hooks, snapshots
 from bot.forges.github.app import App
-from bot.forges.github.credentials import Credential, Phase, PlainToken
+from bot.forges.github.credentials import Phase, PlainToken
 from bot.forges.github.errors import translated
+from bot.forges.github.examination import examination
 from bot.forges.github.limits import BODY, TITLE
 from bot.forges.github.snapshots import known
 from bot.forges.github.wire import Pace, Wire
@@ -69,7 +72,7 @@ class GitHubForge:
         self._line = Line("GitHub", translated)
         self._hidden = hidden or Redaction()
         wire = Wire(self._url, timeout, ca_file or True, Pace(1.0 if pacing else 0.0))
-        self._credential: Credential = (
+        self._credential: App | PlainToken = (
             App(credential, wire, self._hidden)
             if isinstance(credential, AppKey)
             else PlainToken(credential, wire, self._hidden)
@@ -256,6 +259,12 @@ class GitHubForge:
         with self._talking():
             repository = self._repository(repo, Phase.HOOKS)
             return hooks.resend(repository.requester, repository.url, since)
+
+    def examine(self, repo: Repo | None) -> Iterator[Finding]:
+        """Look at the credential and, where one is named, at a repository; see `examination`."""
+        with self._line.lock:
+            for one in examination(self._credential, repo):
+                yield replace(one, found=self._hidden.clean(one.found), next=self._hidden.clean(one.next))
 
     # --- inside -----------------------------------------------------------------------------------------------------
     @contextmanager

@@ -112,18 +112,18 @@ class PlainToken:
     def __init__(self, token: str, wire: Wire, hidden: Redaction) -> None:
         hidden.issued(token)
         self._token = token
-        self._requester: PatientRequester = wire.requester(Auth.Token(token))
+        self.anywhere: PatientRequester = wire.requester(Auth.Token(token))
 
     def requester(self, repo: Repo, phase: Phase) -> Requester:
         """Return the one that serves all."""
         del repo, phase
-        return self._requester
+        return self.anywhere
 
     def login(self) -> str:
         """Return whose token it is."""
         try:
             with translated():
-                return known(AuthenticatedUser(self._requester, url="/user").login)
+                return known(AuthenticatedUser(self.anywhere, url="/user").login)
         except Denied as error:
             raise Denied(f"{error}; an installation token cannot ask who it is: set the bot's login") from error
 
@@ -137,4 +137,4 @@ class PlainToken:
 
     def close(self) -> None:
         """End the connections."""
-        self._requester.close()
+        self.anywhere.close()

@@ -286,3 +286,5 @@ _READERS: dict[str, Callable[[bytes], ForgeEvent]] = {
     "push": _push,
     "ping": _ping,
 }
+EVENTS = frozenset(_READERS)
+"""What a hook has to send for all of this to be read."""
