@@ -21,7 +21,7 @@ from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, r
 from bot.devforge.gitlab.call import SLASH
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.model import Issue
-from bot.devforge.rest import apps, checks, gitdata, hooks, issues, labels, manifests, pulls, repos, rules, users
+from bot.devforge.rest import apps, checks, gitdata, hooks, issues, labels, pulls, repos, rules, users
 from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
 
