@@ -27,6 +27,7 @@ SUMMARIES = {
     "worker": "Run the worker of one zone.",
     "beat": "Run the clock that wakes what was forgotten.",
     "repair": "Repair a directory of Python code whose tests fail; no model needed.",
+    "init": "Prepare a forge for this installation: an App, a hook, labels.",
     "runs": "List runs and tell their stories.",
     "audit": "Export and verify the ledger.",
     "doctor": "Check this installation, line by line, with the next step.",

@@ -12,6 +12,7 @@ from bot.adapters.ledger_reader import SqlReader
 from bot.bootstrap import looking, public_keys
 from bot.cli.failing import fail
 from bot.config import load
+from bot.domain.change import Repo, Subject
 from bot.domain.envelope import Envelope
 from bot.domain.run import fold
 from bot.services.explain import why
@@ -46,7 +47,7 @@ def list_runs(
     table = Table(id_column, "repository", "issue", "change", "state", "updated (UTC)")
     for row in rows:
         updated = datetime.fromtimestamp(row.updated, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        change = f"#{row.change}" if row.change is not None else ""
+        change = Subject(Repo.parse(row.repo), "change", row.change).mark if row.change is not None else ""
         table.add_row(row.run, row.repo, f"#{row.issue}", change, row.state, updated)
     screen = Console()
     if not screen.is_terminal:  # a file or a pipe has no width

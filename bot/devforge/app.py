@@ -21,7 +21,7 @@ from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, r
 from bot.devforge.gitlab.call import SLASH
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.model import Issue
-from bot.devforge.rest import apps, checks, gitdata, hooks, issues, labels, pulls, repos, rules, users
+from bot.devforge.rest import apps, checks, gitdata, hooks, issues, labels, manifests, pulls, repos, rules, users
 from bot.devforge.webhooks import Sender
 from bot.devforge.world import World
 
@@ -68,12 +68,12 @@ def _application() -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.filters.update(clock=_clock, face=_face, mark=_mark)
     api = Blueprint("api", __name__, url_prefix="/api/v3")
-    for rest in (users, apps, rules, repos, gitdata, issues, labels, pulls, checks, hooks):
+    for rest in (users, apps, manifests, rules, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
     lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
     for place in (people, projects, gitlab_hooks, repository, gitlab_issues, merges, pipelines):
         lab.register_blueprint(place.room)
-    for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room):
+    for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room, manifests.pages):
         app.register_blueprint(room)
     app.register_error_handler(Problem, lambda problem: problem.response())
     app.register_error_handler(HTTPException, _http_error)
