@@ -643,8 +643,24 @@ def test_a_gate_that_gitlab_refuses_is_an_error(web: responses.RequestsMock, for
         forge.set_gate(REPO, SHA, GREEN)
 
 
-def gate_on(web: responses.RequestsMock, pipeline: JSON | None, found: list[JSON]) -> None:
-    web.get(f"{AT}/repository/commits/{SHA}/merge_requests", json=[merge_request(), merge_request(iid=8, sha=BASE)])
+@pytest.mark.parametrize(("source", "shown"), [(2, True), (1, False)])
+def test_a_forks_head_has_a_comment_where_it_can_have_no_status(
+    web: responses.RequestsMock, forge: GitLabForge, source: int, shown: bool
+) -> None:
+    gate_on(web, None, [], source_project_id=source)
+    web.post(f"{AT}/statuses/{SHA}", status=404, json={"message": "404 References for commit Not Found"})
+    if shown:
+        forge.set_gate(REPO, SHA, GREEN)
+    else:
+        with pytest.raises(NotFound):
+            forge.set_gate(REPO, SHA, GREEN)
+    assert any(call.request.method == "POST" and "/notes" in str(call.request.url) for call in web.calls) == shown
+
+
+def gate_on(web: responses.RequestsMock, pipeline: JSON | None, found: list[JSON], **more: Any) -> None:
+    web.get(
+        f"{AT}/repository/commits/{SHA}/merge_requests", json=[merge_request(**more), merge_request(iid=8, sha=BASE)]
+    )
     web.get(f"{AT}/merge_requests/7", json=merge_request(head_pipeline=pipeline))
     web.get(f"{AT}/repository/commits/{SHA}/statuses", json=found)
     web.get(f"{AT}/merge_requests/7/notes", json=[])

@@ -223,7 +223,11 @@ class GitLabForge:
             heads = [one for one in rows if one.state == "opened" and one.sha == sha]
             own = next((one for one in heads if _is_ours(one)), None)
             change = self._merge_request(f"{place}/merge_requests/{own.iid}") if own is not None else None
-            gate.show_status(self._wire, place, sha, report, me=self.whoami(), change=change)
+            try:
+                gate.show_status(self._wire, place, sha, report, me=self.whoami(), change=change)
+            except NotFound:  # a fork's head is on no branch of the project, and GitLab sets no status on such
+                if own is not None or not heads:
+                    raise
             for one in heads:
                 self.ensure_comment(Subject(repo, "change", one.iid), "gate", gate.comment(report))
 
