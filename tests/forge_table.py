@@ -52,6 +52,7 @@ def acts(rig: Rig) -> dict[str, Callable[[], object]]:
         "merge": lambda: rig.merge(ref),
         "close_issue": lambda: forge.close_issue(repo, issue.number),
         "resend": lambda: forge.resend(repo, 0.0),
+        "close": forge.close,
     }
 
 

@@ -75,7 +75,7 @@ def _admit(world: World, full_name: str, *, write: bool) -> tuple[Repository, Us
         grant, repo = world.grant(value or ""), world.repo(full_name)
         if grant is not None and (grant.until <= world.now() or (grant.installation and grant.installation.suspended)):
             token = None
-        if value and (token is None or not _taken(world, token, write=write)):
+        if value and (token is None or not _taken(world, token)):
             return _challenge(401, "Invalid username or token.")
         user = token.user if token else None
         if repo is None or not repo.role(user).at_least(Role.READ):
@@ -95,13 +95,16 @@ def _admit(world: World, full_name: str, *, write: bool) -> tuple[Repository, Us
 
 
 def _wide(world: World, token: Token) -> bool:
-    return token.access.at_least(Role.WRITE) or (world.dialect == "gitlab" and "write_repository" in token.scopes)
+    """Tell whether a token that git may use may push."""
+    if world.dialect == "github":
+        return token.access.at_least(Role.WRITE)
+    return may(token, PUSHING, world.now())
 
 
-def _taken(world: World, token: Token, *, write: bool) -> bool:
+def _taken(world: World, token: Token) -> bool:
     if world.dialect == "github":
         return token.good(world.now())
-    return may(token, PUSHING if write else FETCHING, world.now())
+    return may(token, FETCHING, world.now())
 
 
 @room.get("/<path:owner>/<name>.git/info/refs")

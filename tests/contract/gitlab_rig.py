@@ -48,7 +48,7 @@ class GitLabRig(Rig):
 
     def said(self, subject: Subject) -> list[tuple[str, str]]:
         found = self.call("ann", "GET", f"/{row(subject)}/notes?sort=asc&order_by=created_at&per_page=100")
-        return [(one["author"]["username"], one["body"]) for one in found]
+        return [(one["author"]["username"], one["body"]) for one in found if not one["system"]]
 
     def faces(self, subject: Subject, comment: int) -> list[tuple[str, str]]:
         found = self.call("ann", "GET", f"/{row(subject)}/notes/{comment}/award_emoji")
