@@ -10,6 +10,8 @@ from typing import Any
 from github import Auth
 from github.Requester import Requester
 
+from bot.forges.remembered import Remembered
+
 SUSPENDED = "installation has been suspended"
 """GitHub's words for it, in small letters; asking for another token tells on which page that is taken back."""
 
@@ -69,8 +71,31 @@ class PatientRequester(Requester):
             lazy=True,
         )
         self._pace = wire.pace
+        self._remembered = Remembered()
 
-    def requestJson(self, verb: str, *args: Any, **more: Any) -> tuple[int, dict[str, Any], str]:
+    def requestJson(
+        self,
+        verb: str,
+        url: str,
+        parameters: dict[str, Any] | None = None,
+        headers: dict[str, Any] | None = None,
+        *args: Any,
+        **more: Any,
+    ) -> tuple[int, dict[str, Any], str]:
+        """Make a request; what is read again is asked for only if it changed."""
+        if verb != "GET":
+            return self._twice(verb, url, parameters, headers, *args, **more)
+        place = f"{url} {sorted((parameters or {}).items())} {(headers or {}).get('Accept', '')}"
+        etag = self._remembered.etag(place)
+        asked = {**(headers or {}), **({"If-None-Match": etag} if etag else {})}
+        status, told, text = self._twice(verb, url, parameters, asked, *args, **more)
+        if status == 304 and (known := self._remembered.confirmed(place, told)) is not None:
+            return 200, dict(known.headers), known.body.decode()
+        if status == 200:
+            self._remembered.keep(place, told, text.encode())
+        return status, told, text
+
+    def _twice(self, verb: str, *args: Any, **more: Any) -> tuple[int, dict[str, Any], str]:
         """Make one request, or the same one twice."""
         self._pace.wait(verb)
         status, headers, text = super().requestJson(verb, *args, **more)

@@ -1,6 +1,7 @@
 """The requests that we make of GitLab's REST API, over python-gitlab."""
 
 import builtins
+import io
 import time
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
@@ -9,8 +10,10 @@ from urllib.parse import quote
 import gitlab
 import requests
 from msgspec import json
+from requests.adapters import HTTPAdapter
 
 from bot.domain.errors import Invalid
+from bot.forges.remembered import Remembered
 
 _T = TypeVar("_T")
 _MOST_ITEMS = 10_000
@@ -31,6 +34,8 @@ class Wire:
         self._session.trust_env = False  # no credentials from a .netrc, and no proxy that nobody asked for
         self._session.max_redirects = 0
         self._session.hooks["response"].append(self._heard)
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, _Confirming())
         # GitLab takes tokens of every kind, those of OAuth too, as a bearer's.
         self._gitlab = gitlab.Gitlab(
             url,
@@ -82,6 +87,32 @@ class Wire:
 
     def _heard(self, response: requests.Response, *_: Any, **__: Any) -> None:
         self.headers = {name.lower(): value for name, value in response.headers.items()}
+
+
+class _Confirming(HTTPAdapter):
+    """Asks for what is read again only if it changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._remembered = Remembered()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **more: Any) -> requests.Response:
+        """Send a request, and answer it from memory when GitLab says that nothing has changed."""
+        if request.method != "GET" or request.url is None:
+            return super().send(request, *args, **more)
+        etag = self._remembered.etag(request.url)
+        if etag:
+            request.headers["If-None-Match"] = etag
+        answer = super().send(request, *args, **more)
+        known = self._remembered.confirmed(request.url, answer.headers) if answer.status_code == 304 else None
+        if known is not None:
+            answer.raw.drain_conn()  # so that its connection is used again
+            answer.status_code, answer.reason = 200, "OK"
+            answer.headers.update(known.headers)
+            answer.raw = io.BytesIO(known.body)
+        elif answer.status_code == 200:
+            self._remembered.keep(request.url, answer.headers, answer.content)
+        return answer
 
 
 def part(text: str) -> str:
