@@ -89,7 +89,7 @@ def help_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
 
     @cache
     def ask(verb: str) -> str:
-        shown = run([verb, "--help"], room)
+        shown = run([*verb.split(), "--help"], room)
         assert shown.returncode == 0, shown.stderr
         return shown.stdout
 
@@ -100,6 +100,8 @@ def options_missing(words: list[str], help_of: Callable[[str], str]) -> list[str
     """Return the options of a command that its help does not know."""
     verbs = [word for word in words if re.fullmatch(r"[a-z][a-z-]*", word)]
     shown = help_of(verbs[0])
+    if len(verbs) > 1 and re.search(rf"^  {verbs[1]} ", shown, re.MULTILINE):  # a group of commands
+        shown = help_of(" ".join(verbs[:2]))
     return [word for word in words if word.startswith("--") and word not in shown]
 
 
