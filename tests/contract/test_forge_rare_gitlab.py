@@ -544,7 +544,7 @@ def test_what_landed_is_what_came_onto_the_target(
         (409, "mergeable", Stale, "409"),
         (422, "conflict", Stale, "conflict"),
         (500, "mergeable", Unavailable, "500"),
-        (200, "mergeable", Unavailable, "still being merged"),
+        (200, "mergeable", Unavailable, "still merging"),
     ],
 )
 def test_a_merge_that_did_not_happen_says_why(
@@ -560,6 +560,14 @@ def test_a_merge_that_did_not_happen_says_why(
     web.put(f"{AT}/merge_requests/7/merge", status=status, json=now if status == 200 else {"message": "no"})
     web.get(f"{AT}/merge_requests/7", json=now)
     with pytest.raises(expected, match=words):
+        forge.merge(REF, permission_to_merge(REF), title="t", message="m")
+
+
+def test_a_token_that_ran_out_is_no_refusal_to_merge(web: responses.RequestsMock, forge: GitLabForge) -> None:
+    web.get(AT, json=project())
+    web.put(f"{AT}/merge_requests/7/merge", status=401, json={"error": "invalid_token"})
+    web.get(f"{AT}/merge_requests/7", json=merge_request())
+    with pytest.raises(Unavailable, match="check the token"):
         forge.merge(REF, permission_to_merge(REF), title="t", message="m")
 
 

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from typing import Literal
 
 from bot.domain.change import Change, Check, GateReport, Issue, LabelSet, Ref, Remote, Repo, Role, Subject
-from bot.domain.errors import Denied, Invalid, NotFound, Stale, Unavailable
+from bot.domain.errors import Invalid, NotFound, Stale, Unavailable
 from bot.forges.addresses import clone_url, same_login
-from bot.forges.gitlab import checks, gate, hooks, shapes, snapshots
+from bot.forges.gitlab import checks, gate, hooks, merging, shapes, snapshots
 from bot.forges.gitlab.errors import translator
 from bot.forges.gitlab.people import People
 from bot.forges.gitlab.texts import BODY, TITLE, harmless
@@ -238,22 +238,9 @@ class GitLabForge:
         """
         permit.demand("merge", ref.repo, ref.head_sha)
         path = f"{_place(ref.repo)}/merge_requests/{ref.number}"
+        text = harmless(f"{cut_end(title, TITLE)}\n\n{message.strip()}\n")
         with self._talking():
-            wish = self._squash(ref.repo)
-            text = harmless(f"{cut_end(title, TITLE)}\n\n{message.strip()}\n")
-            words = {"merge_commit_message": text, **({"squash_commit_message": text} if wish else {})}
-            try:
-                with self._translated():
-                    self._wire.write("put", f"{path}/merge", shapes.Made, sha=ref.head_sha, squash=wish, **words)
-            except (Invalid, Stale, Unavailable) as error:  # GitLab says 405, 406, 409 or 422 for what it cannot merge
-                landed = None if told_to_wait(error) else self._landed(path, ref)
-                if landed is None:
-                    raise self._why_not(path, error) from error
-                return landed
-            landed = self._landed(path, ref)
-        if landed is None:
-            raise Unavailable(f"{ref.repo}!{ref.number} is still being merged")
-        return landed
+            return merging.merge(self._wire, path, ref.head_sha, text, squash=self._squash(ref.repo))
 
     def close_issue(self, repo: Repo, number: int) -> None:
         """Close an issue; one that is closed stays as it is."""
@@ -294,22 +281,6 @@ class GitLabForge:
         """Tell whether to squash: as set here, unless the project leaves no choice."""
         forced = {"always": True, "never": False}
         return forced.get(self._project(repo).squash_option, self._merge_method == "squash")
-
-    def _landed(self, path: str, ref: Ref) -> str | None:
-        """Return the commit on the target branch when this head was merged."""
-        found = self._merge_request(path)
-        return found.landed if found.sha == ref.head_sha else None
-
-    def _why_not(self, path: str, error: Invalid | Stale | Unavailable) -> Exception:
-        """Say why it was not merged: GitLab's own answer is hardly more than a number."""
-        if isinstance(error, Unavailable):
-            code = getattr(error.__cause__, "response_code", None)
-            refused = "GitLab said 401: this account may not merge into that branch; give it the role that may"
-            return Denied(refused) if code == 401 else error
-        status = self._merge_request(path).detailed_merge_status
-        if status in snapshots.UNCHECKED:
-            return Unavailable(f"GitLab has not yet checked whether it can be merged ({status})")
-        return Stale(f"{error} ({status.replace('_', ' ')})")
 
 
 def _place(repo: Repo) -> str:
