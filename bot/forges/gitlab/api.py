@@ -1,13 +1,15 @@
 """The Forge port over python-gitlab, for gitlab.com and any GitLab of one's own."""
 
 import base64
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Literal
 
 from bot.domain.change import Change, Check, GateReport, Issue, LabelSet, Ref, Remote, Repo, Role, Subject
 from bot.domain.errors import Invalid, NotFound, Stale, Unavailable
 from bot.forges.addresses import clone_url, same_login
-from bot.forges.gitlab import checks, gate, hooks, merging, shapes, snapshots
+from bot.forges.findings import Finding, looked
+from bot.forges.gitlab import checks, examine, gate, hooks, merging, shapes, snapshots
 from bot.forges.gitlab.errors import translator
 from bot.forges.gitlab.people import People
 from bot.forges.gitlab.texts import BODY, TITLE, harmless
@@ -253,6 +255,22 @@ class GitLabForge:
         """Have GitLab send again what our hooks could not deliver; returns how many."""
         with self._talking():
             return hooks.resend(self._wire, _place(repo))
+
+    def examine(self, repo: Repo | None) -> Iterator[Finding]:
+        """Look at the token and, where one is named, at a project; changes nothing and raises nothing."""
+
+        def at(look: Callable[[], Iterator[Finding]]) -> Callable[[], Iterator[Finding]]:
+            def run() -> Iterator[Finding]:
+                with self._talking():
+                    found = list(look())
+                return iter(found)
+
+            return run
+
+        yield from looked("gitlab token", at(lambda: examine.token(self._wire, self._url, self._translated)))
+        if repo is not None:
+            yield from looked("project", at(lambda: examine.project(self._wire, repo, self._translated)))
+            yield from looked("hook", at(lambda: examine.hook(self._wire, repo, self._translated)))
 
     # --- inside -----------------------------------------------------------------------------------------------------
     def _talking(self) -> AbstractContextManager[None]:
