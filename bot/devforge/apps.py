@@ -102,7 +102,6 @@ class Apps:
     revoked: list[str] = field(default_factory=list)
     life: float = LIFE
     manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
-    manifests: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def told(self, token: str) -> dict[str, str]:
         """Return the headers in which GitHub tells of a person's token."""

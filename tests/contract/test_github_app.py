@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 import jwt
 import pytest
@@ -136,6 +137,7 @@ def test_no_more_than_a_few_are_held_at_once(app: AppRig) -> None:
         dev.add_repo(f"octo/many-{number}", {"a.txt": "x\n"})
         dev.install(SLUG, f"octo/many-{number}")
     for number in range(18):
+        app.forge.default_branch(Repo("github", f"octo/many-{number}"))
         app.forge.remote(Repo("github", f"octo/many-{number}"), "read")
     assert len(app.issued()) == 32
     assert len(app.revoked) == 4
@@ -151,11 +153,38 @@ def test_git_gets_a_token_that_can_do_just_that(app: AppRig) -> None:
     assert kept[write.secret] == {"metadata": "read", "contents": "write"}
 
 
+def test_git_never_gets_a_token_that_was_taken_back(app: AppRig) -> None:
+    both: tuple[Literal["read"], Literal["write"]] = ("read", "write")
+    for access in both:
+        first = app.forge.remote(app.rig.repo, access)
+        app.rig.dev.expire_tokens()
+        second = app.forge.remote(app.rig.repo, access)
+        assert second.secret != first.secret
+        assert second.secret in dict(app.issued())
+
+
 def test_what_was_issued_is_hidden_wherever_it_turns_up(app: AppRig) -> None:
     secret = app.forge.remote(app.rig.repo, "write").secret
     assert app.hidden.clean(f"token {secret} refused") == f"token {HIDDEN} refused"
     assert repr(app.forge.remote(app.rig.repo, "write")).count(secret) == 0
     assert app.key.pem not in repr(app.key)
+
+
+def test_what_its_own_hook_could_not_deliver_is_asked_for_again(app: AppRig) -> None:
+    rig = app.rig
+    rig.dev.world.apps.apps[SLUG].events = ("issues",)
+    rig.dev.add_repo("octo/other", {"a.txt": "x\n"})
+    rig.dev.install(SLUG, "octo/other")
+    rig.dev.app_hook(SLUG, "http://127.0.0.1:9/webhooks/github", "a-long-enough-secret")
+    for name in (NAME, "octo/other", NAME):
+        rig.dev.open_issue(name, "Broken", "It fails", by="ann")
+    assert rig.dev.wait_idle(20)
+    assert rig.forge.resend(rig.repo, 0.0) == 2
+    assert rig.forge.resend(rig.repo, time.time() + 60) == 0
+    assert rig.dev.wait_idle(20)
+    hook = rig.dev.world.apps.apps[SLUG].hook
+    assert hook is not None
+    assert [one.redelivery for one in hook.deliveries] == [False, False, False, True, True]
 
 
 # --- what goes wrong

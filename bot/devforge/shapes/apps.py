@@ -1,5 +1,6 @@
 """Apps, installations and their tokens."""
 
+import json
 from typing import Any
 
 from bot.devforge.apps import App, Grant, Installation, client_id
@@ -93,5 +94,5 @@ def delivery(one: Delivery) -> Json:
         "event": one.event,
         "action": one.action,
         "installation_id": None,
-        "repository_id": None,
+        "repository_id": (json.loads(one.body).get("repository") or {}).get("id"),
     }

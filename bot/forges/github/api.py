@@ -175,11 +175,13 @@ class GitHubForge:
     def remote(self, repo: Repo, access: Literal["read", "write"]) -> Remote:
         """Return where git fetches and pushes, with an App's token for just that.
 
-        A personal token cannot be narrowed: it serves both ways.
+        A personal token cannot be narrowed: it serves both ways. GitHub took just now what git is given: git itself
+        cannot have it renewed.
         """
+        phase = Phase.PUSH if access == "write" else Phase.FETCH
         with self._talking():
-            url = clone_url(known(self._repository(repo).clone_url), self._url)
-            secret = self._credential.secret(repo, Phase.PUSH if access == "write" else Phase.FETCH)
+            url = clone_url(known(self._repository(repo, phase).clone_url), self._url)
+            secret = self._credential.secret(repo, phase)
         return Remote(url=url, username="x-access-token", secret=secret, ca_file=self._ca_file)
 
     def pushed(self, repo: Repo) -> None:
@@ -257,6 +259,8 @@ class GitHubForge:
     def resend(self, repo: Repo, since: float) -> int:
         """Have GitHub send again what our hooks could not deliver since then; returns how many."""
         with self._talking():
+            if isinstance(self._credential, App):
+                return hooks.resend_of_app(self._credential.requests, known(self._repository(repo).id), since)
             repository = self._repository(repo, Phase.HOOKS)
             return hooks.resend(repository.requester, repository.url, since)
 

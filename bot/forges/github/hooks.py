@@ -33,6 +33,7 @@ class Delivered(Struct):
     guid: str
     delivered_at: str
     status_code: int
+    repository_id: int | None = None
 
 
 def resend(requester: Requester, place: str, since: float) -> int:
@@ -47,13 +48,27 @@ def resend(requester: Requester, place: str, since: float) -> int:
     for hook in ours:
         path = f"{place}/hooks/{hook.id}/deliveries"
         found = msgspec.convert(_ask(requester, "GET", f"{path}?per_page=100"), list[Delivered])
-        for one in lost(found, since)[: _MOST - asked]:
-            try:
-                with translated():
-                    _ask(requester, "POST", f"{path}/{one.id}/attempts")
-            except NotFound:
-                continue  # too old by now
-            asked += 1
+        asked += _again(requester, path, lost(found, since)[: _MOST - asked])
+    return asked
+
+
+def resend_of_app(requester: Requester, repository: int, since: float) -> int:
+    """Do the same with an App's own hook, which tells of all its repositories: look at those of one."""
+    path = "/app/hook/deliveries"
+    found = msgspec.convert(_ask(requester, "GET", f"{path}?per_page=100"), list[Delivered])
+    here = [one for one in found if one.repository_id == repository]
+    return _again(requester, path, lost(here, since)[:_MOST])
+
+
+def _again(requester: Requester, path: str, found: list[Delivered]) -> int:
+    asked = 0
+    for one in found:
+        try:
+            with translated():
+                _ask(requester, "POST", f"{path}/{one.id}/attempts")
+        except NotFound:
+            continue  # too old by now
+        asked += 1
     return asked
 
 
