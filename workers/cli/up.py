@@ -27,7 +27,7 @@ def up(
         signal.signal(number, lambda received, _frame: ended.append(received))
     installation = Installation(dict(os.environ), port, host)
     installation.start()
-    typer.echo(f"ready: {installation.url} (POST /webhooks/github); Ctrl-C stops", err=True)
+    typer.echo(f"ready: {installation.url} (POST /webhooks/github or /webhooks/gitlab); Ctrl-C stops", err=True)
     try:
         installation.run(lambda: bool(ended))
     finally:
