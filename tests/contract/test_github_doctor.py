@@ -216,6 +216,13 @@ def test_classic_tokens(rig: Rig) -> None:
     assert told(looked(rig, rig.dev.add_classic_token("ann", ["repo"])), "token's scopes")[0] == "warn"
 
 
+def test_a_token_that_somebody_else_had_issued_for_an_installation(app: AppRig) -> None:
+    found = looked(app.rig, app.forge.remote(app.rig.repo, "write").secret)
+    assert told(found, "github token")[0] == "warn"
+    assert "JOURNEYMAN_GITHUB_APP_ID" in found["github token"].next
+    assert "issues: write" in found["permissions"].found
+
+
 def test_a_hook_that_is_not_as_it_should_be(rig: Rig) -> None:
     token = rig.dev.add_fine_token("root", {**TOKEN_NEEDS, "repository_hooks": "read"})
     assert told(looked(rig, token), "hook") == ("fail", "none leads to /webhooks/github")

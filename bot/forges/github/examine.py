@@ -38,8 +38,13 @@ def settings_page(api: str, path: str) -> str:
 # --- tokens ---------------------------------------------------------------------------------------------------------
 def token(requester: Requester) -> Iterator[Finding]:
     """Look at a token as such."""
-    with translated():
-        headers, user = requester.requestJsonAndCheck("GET", "/user")
+    try:
+        with translated():
+            headers, user = requester.requestJsonAndCheck("GET", "/user")
+    except Denied:
+        advice = "give the App's id and key (JOURNEYMAN_GITHUB_APP_ID, ..._APP_KEY_FILE): then it is replaced in time"
+        yield Finding("github token", "warn", "it may not ask whose it is, as tokens of an installation", advice)
+        return
     scopes = headers.get("x-oauth-scopes")
     kind = "a classic token" if scopes is not None else "a token"
     yield Finding("github token", "ok", f"{requester.base_url} knows {kind} as {user['login']}")
