@@ -13,9 +13,9 @@ def web(
 ) -> None:
     """Serve POST /webhooks/github and /webhooks/gitlab, GET /healthz, /readyz and /metrics.
 
-    Needs JOURNEYMAN_GITHUB_WEBHOOK_SECRET or JOURNEYMAN_GITLAB_WEBHOOK_SECRET, or both; works with SQLite and without Redis. Refuses to start (exit 78) with a
-    credential of another zone, and (exit 1) where it cannot listen. Says on standard error where it listens. Stops
-    cleanly on SIGTERM.
+    Needs JOURNEYMAN_GITHUB_WEBHOOK_SECRET or JOURNEYMAN_GITLAB_WEBHOOK_SECRET, or both; works with SQLite and without
+    Redis. Refuses to start (exit 78) with a credential of another zone, and (exit 1) where it cannot listen. Says on
+    standard error where it listens. Stops cleanly on SIGTERM.
 
     Example: JOURNEYMAN_GITHUB_WEBHOOK_SECRET=... journeyman web --port 8080
     """
