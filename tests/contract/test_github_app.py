@@ -276,8 +276,10 @@ def test_a_wrong_clock_does_no_harm(app: AppRig, ahead: float) -> None:
 
 def test_a_key_that_is_not_the_apps_says_what_to_look_at(app: AppRig) -> None:
     stranger = GitHubForge(AppKey("99999", app.key.pem), url=app.rig.dev.api_url, pacing=False)
-    with pytest.raises((Denied, NotFound, Unavailable), match="Integration not found"):
+    with pytest.raises(Unavailable, match="Integration not found; check JOURNEYMAN_GITHUB_APP_ID"):
         stranger.whoami()
+    with pytest.raises(Unavailable, match="JOURNEYMAN_GITHUB_APP_ID"):
+        stranger.default_branch(app.rig.repo)
     stranger.close()
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -12,6 +12,8 @@ from bot.devforge.appseeding import ALL
 from bot.domain.change import GATE
 from bot.forges.findings import Finding
 from bot.forges.github.api import GitHubForge
+from bot.forges.github.credentials import wanted
+from bot.forges.github.manifest import manifest
 from bot.forges.github.webhook import EVENTS
 from tests.contract.app_rig import SLUG, AppRig, as_app
 from tests.contract.forge_rig import NAME, Rig, running
@@ -59,6 +61,12 @@ def good(app: AppRig) -> None:
 
 def told(found: dict[str, Finding], check: str) -> tuple[str, str]:
     return found[check].state, found[check].found
+
+
+def test_what_an_app_is_made_with_is_what_the_doctor_looks_for() -> None:
+    made = manifest("journeyman", "https://bot.example.invalid", "http://127.0.0.1:1/back")
+    assert set(made["default_events"]) == EVENTS - {"ping"}
+    assert made["default_permissions"] == wanted() == ALL
 
 
 # --- apps

@@ -125,8 +125,11 @@ class App:
     # --- asking GitHub ----------------------------------------------------------------------------------------------
     def about(self) -> dict[str, Any]:
         """Return what GitHub knows of the App."""
-        with translated():
-            return _object(self.requests.requestJsonAndCheck("GET", "/app")[1])
+        try:
+            with translated():
+                return _object(self.requests.requestJsonAndCheck("GET", "/app")[1])
+        except NotFound as error:
+            raise Unavailable(f"{error}; check JOURNEYMAN_GITHUB_APP_ID: this GitHub has no such App") from error
 
     def installation(self, repo: Repo) -> Installation:
         """Return the installation that covers a repository; raises Denied with what to do where there is none."""
