@@ -28,7 +28,7 @@ def looked(check: str, look: Look) -> Iterator[Finding]:
     try:
         yield from look()
     except Unavailable as error:
-        yield Finding(check, "fail", "no answer that counts", str(error))
+        yield Finding(check, "fail", "no answer that counts", f"mend this and run the doctor again: {error}")
     except ForgeError as error:
         yield Finding(check, "fail", type(error).__name__.lower(), str(error))
 
