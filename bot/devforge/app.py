@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 from bot.devforge import admin, forms, githttp, pages, slack
 from bot.devforge.call import CONTROL, SENDER, WORLD, Problem, answer, with_etag
 from bot.devforge.faults import Fault
+from bot.devforge.gitlab import approvals, discussions, merges, notes, people, pipelines, projects, refusals, repository
 from bot.devforge.gitlab import hooks as gitlab_hooks
 from bot.devforge.gitlab import issues as gitlab_issues
-from bot.devforge.gitlab import merges, people, pipelines, projects, refusals, repository
 from bot.devforge.gitlab.call import SLASH
 from bot.devforge.limits import budget, caller, write_headers
 from bot.devforge.model import Issue
@@ -71,7 +71,18 @@ def _application() -> Flask:
     for rest in (users, apps, manifests, rules, repos, gitdata, issues, labels, pulls, checks, hooks):
         api.register_blueprint(rest.room)
     lab = Blueprint("lab", __name__, url_prefix=LAB.rstrip("/"))
-    for place in (people, projects, gitlab_hooks, repository, gitlab_issues, merges, pipelines):
+    for place in (
+        people,
+        projects,
+        gitlab_hooks,
+        repository,
+        gitlab_issues,
+        notes,
+        discussions,
+        merges,
+        approvals,
+        pipelines,
+    ):
         lab.register_blueprint(place.room)
     for room in (api, lab, githttp.room, slack.room, admin.room, pages.room, forms.room, manifests.pages):
         app.register_blueprint(room)

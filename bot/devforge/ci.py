@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from bot.devforge.acts import checks
+from bot.devforge.acts import checks, pipelines
 from bot.devforge.gitrepo import GitFailed
-from bot.devforge.model import CheckRun, Repository
+from bot.devforge.model import CheckRun, Pipeline, Repository
 from bot.devforge.world import CI_APP, World
 
 CHECK = "tests"
@@ -134,13 +134,28 @@ class Ci:
         """Queue a run for a commit; the caller holds the world's lock."""
         if any(run.sha == sha and run.app == CI_APP for run in repo.checks):
             return
-        run = CheckRun(self._world.next_id(), sha, CHECK, CI_APP, self._world.now(), title="Waiting", summary=branch)
+        if self._world.dialect == "github":
+            self._add(repo, sha, branch, 0)
+            return
+        by = self._world.author(repo.git.commit(sha).committer.email) or self._world.ghost
+        self.run_in(repo, pipelines.start(self._world, repo, sha, branch, "push", by))
+
+    def run_in(self, repo: Repository, pipeline: Pipeline) -> CheckRun:
+        """Queue a run in a pipeline, whatever ran in it before; the caller holds the world's lock."""
+        return self._add(repo, pipeline.sha, pipeline.ref, pipeline.id)
+
+    def _add(self, repo: Repository, sha: str, branch: str, pipeline: int) -> CheckRun:
+        at = self._world.now()
+        run = CheckRun(
+            self._world.next_id(), sha, CHECK, CI_APP, at, title="Waiting", summary=branch, pipeline=pipeline
+        )
         checks.add_check(self._world, repo, run)
         try:
             self._queue.put_nowait(_Work(repo, run))
             self._waiting += 1
         except queue.Full:
             self._finish(repo, run, CiResult(False, "too many runs wait; push again later", ""))
+        return run
 
     def _work(self) -> None:
         while (work := self._queue.get()) is not None:

@@ -76,8 +76,18 @@ class Reaction:
 
 
 @dataclass(slots=True)
+class Thread:
+    """What comments on one matter have in common on GitLab; `position` is the place in the diff that it is about."""
+
+    id: str
+    position: dict[str, Any] | None = None
+    resolved_by: User | None = None
+    resolved: float | None = None
+
+
+@dataclass(slots=True)
 class Comment:
-    """A comment on an issue or a change."""
+    """A comment on an issue or a change; on GitLab also one that the forge wrote itself, or one for members only."""
 
     id: int
     author: User
@@ -85,6 +95,9 @@ class Comment:
     created: float
     updated: float
     reactions: list[Reaction] = field(default_factory=list)
+    system: bool = False
+    internal: bool = False
+    thread: Thread | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +124,15 @@ class Review:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A person's approval of a change, and the head that they saw."""
+
+    by: User
+    head: str
+    at: float
+
+
 @dataclass(slots=True)
 class ChangePart:
     """What an issue has more of when it is a change (a pull request) between two branches of one repository."""
@@ -126,6 +148,10 @@ class ChangePart:
     merged_sha: str | None = None
     squash_sha: str | None = None
     reviews: list[Review] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
+    unchecked: int = 0
+    squash: bool = False
+    remove_head: bool = False
 
 
 @dataclass(slots=True)
@@ -166,6 +192,7 @@ class CheckRun:
     summary: str | None = None
     text: str | None = None
     annotations: list[dict[str, Any]] = field(default_factory=list)
+    pipeline: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +206,20 @@ class Status:
     description: str | None
     target_url: str | None
     creator: User
+    created: float
+    pipeline: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline of GitLab's on a commit; what is in it names it."""
+
+    id: int
+    iid: int
+    sha: str
+    ref: str
+    source: str
+    by: User
     created: float
 
 
@@ -246,10 +287,12 @@ class Repository:
     issues: dict[int, Issue] = field(default_factory=dict)
     checks: list[CheckRun] = field(default_factory=list)
     statuses: list[Status] = field(default_factory=list)
+    pipelines: list[Pipeline] = field(default_factory=list)
     hooks: dict[int, Hook] = field(default_factory=dict)
     protected: dict[str, Protection] = field(default_factory=dict)
     changes: dict[int, Issue] = field(default_factory=dict)
     only_green: bool = False
+    only_resolved: bool = False
     merge_method: Literal["merge", "rebase_merge", "ff"] = "merge"
     squash_option: Literal["never", "always", "default_on", "default_off"] = "default_off"
 

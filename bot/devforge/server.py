@@ -58,7 +58,7 @@ class DevForge(Seeding):
         self._thread: Thread | None = None
         self.world.emit = self._sender.emit
         if self._ci:
-            self.world.build = self._ci.build
+            self.world.build, self.world.run_in = self._ci.build, self._ci.run_in
 
     # --- life -------------------------------------------------------------------------------------------------------
     def start(self) -> Self:

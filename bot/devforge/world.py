@@ -13,7 +13,7 @@ from typing import Any, Literal
 from bot.devforge.apps import Apps, Grant
 from bot.devforge.faults import Faults
 from bot.devforge.gitvalues import Person
-from bot.devforge.model import Label, Repository, Token, User
+from bot.devforge.model import CheckRun, Label, Pipeline, Repository, Token, User
 from bot.domain.change import Role
 
 CI_APP = "devforge-ci"
@@ -48,12 +48,14 @@ class Chat:
 BOT_LOGIN = re.compile(r"(?:project|group)_\d+_bot\w*", re.ASCII)
 Emit = Callable[[Repository, str, dict[str, Any]], None]
 Build = Callable[[Repository, str, str], None]
+RunIn = Callable[[Repository, Pipeline], CheckRun | None]
 
 
 class World:
     """Everything there is. Hold `lock` while reading or changing any of it.
 
-    `emit(repo, event, body)` queues webhooks and `build(repo, branch, sha)` queues a CI run; the server sets both.
+    `emit(repo, event, body)` queues webhooks and `build(repo, branch, sha)` queues a CI run, `run_in(repo, pipeline)`
+    one more in a pipeline; the server sets them.
     """
 
     def __init__(self, data: Path, dialect: Dialect = "github") -> None:
@@ -75,6 +77,7 @@ class World:
         self.spent: dict[str, tuple[int, int]] = {}
         self.emit: Emit = lambda *_: None
         self.build: Build = lambda *_: None
+        self.run_in: RunIn = lambda *_: None
         self._ids = itertools.count(1001)
         self.ghost = self.user("ghost")
         self.bot(CI_APP)

@@ -50,7 +50,14 @@ def follow(deed: Deed, branch: str, new: str | None) -> None:
         change.base_sha = deed.repo.git.branch(change.base) or change.base_sha
         issue.updated = deed.world.now()
         _point(deed, issue)
+        history.note(deed, issue, _added(deed, before, new))
         tell(deed, issue, {"action": "synchronize", "before": before, "after": new})
+
+
+def _added(deed: Deed, before: str, new: str) -> str:
+    rows = deed.repo.git.log(new, before, limit=100)[::-1] if deed.world.dialect == "gitlab" else []
+    listed = "".join(f"<li>{one.sha[:8]} - {one.message.partition(chr(10))[0]}</li>" for one in rows)
+    return f"added {len(rows)} commit{'' if len(rows) == 1 else 's'}\n\n<ul>{listed}</ul>"
 
 
 def absorb(deed: Deed, branch: str, tip: str) -> None:
@@ -62,6 +69,16 @@ def absorb(deed: Deed, branch: str, tip: str) -> None:
         if deed.repo.git.is_ancestor(change.head_sha, tip):
             history.merged(deed, issue, tip)
             tell(deed, issue, {"action": "closed"})
+
+
+def set_draft(deed: Deed, issue: Issue, draft: bool) -> None:
+    """Mark a change as a draft or as ready; nothing happens when it is so already."""
+    change = part(issue)
+    if change.draft == draft:
+        return
+    change.draft = draft
+    history.note(deed, issue, f"marked this merge request as **{'draft' if draft else 'ready'}**")
+    tell(deed, issue, {"action": "converted_to_draft" if draft else "ready_for_review"})
 
 
 def base_of(repo: Repository, change: ChangePart) -> str:

@@ -1,13 +1,20 @@
 """What happened to an issue or a change, line by line."""
 
 from bot.devforge.acts.deed import Deed
-from bot.devforge.model import Happened, Issue, Label
+from bot.devforge.model import Comment, Happened, Issue, Label
 
 
 def record(deed: Deed, issue: Issue, kind: str, *, label: Label | None = None, commit: str | None = None) -> None:
     """Write a line of history."""
     issue.updated = deed.world.now()
     issue.history.append(Happened(deed.world.next_id(), kind, deed.by, issue.updated, label, commit))
+
+
+def note(deed: Deed, issue: Issue, words: str) -> None:
+    """Write it down as GitLab does, among the comments and in the name of who did it; nothing on GitHub."""
+    if deed.world.dialect == "gitlab":
+        now = deed.world.now()
+        issue.comments.append(Comment(deed.world.next_id(), deed.by, words, now, now, system=True))
 
 
 def close(deed: Deed, issue: Issue, commit: str | None = None) -> None:

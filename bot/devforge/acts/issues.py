@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from bot.devforge.acts import changes, history, news
 from bot.devforge.acts.deed import Deed
-from bot.devforge.model import Comment, Issue, Label, Reaction
+from bot.devforge.model import Comment, Issue, Label, Reaction, Thread
 from bot.devforge.shapes import issues as shapes
 
 _CLOSES = re.compile(r"\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):?\s+#(\d{1,9})\b", re.IGNORECASE)
@@ -31,6 +31,8 @@ def reword(deed: Deed, issue: Issue, words: tuple[str, str]) -> None:
     if before == words:
         return
     (issue.title, issue.body), issue.updated = words, deed.world.now()
+    if before[0] != words[0]:
+        history.note(deed, issue, f"changed title from **{before[0]}** to **{words[0]}**")
     if issue.change:
         changes.tell(deed, issue, {"action": "edited", "changes": {}})
     else:
@@ -52,18 +54,23 @@ def set_state(deed: Deed, issue: Issue, state: str, commit: str | None = None) -
         news.of(deed.world).issue(deed, issue, action)
 
 
+def named(text: str) -> list[int]:
+    """Return the issues that a text names with a closing word, as in `Fixes #3`."""
+    return sorted({int(match) for match in _CLOSES.findall(text)})
+
+
 def close_named(deed: Deed, text: str, commit: str) -> None:
     """Close the issues that a merged text names with a closing word, as in `Fixes #3`."""
-    for number in sorted({int(match) for match in _CLOSES.findall(text)}):
+    for number in named(text):
         issue = deed.repo.issues.get(number)
         if issue and not issue.change:
             set_state(deed, issue, "closed", commit)
 
 
-def say(deed: Deed, issue: Issue, body: str) -> Comment:
-    """Write a comment."""
+def say(deed: Deed, issue: Issue, body: str, *, internal: bool = False, thread: Thread | None = None) -> Comment:
+    """Write a comment; GitLab's may be for members only, or belong to a thread."""
     now = deed.world.now()
-    comment = Comment(deed.world.next_id(), deed.by, body, now, now)
+    comment = Comment(deed.world.next_id(), deed.by, body, now, now, internal=internal, thread=thread)
     issue.comments.append(comment)
     issue.updated = now
     news.of(deed.world).comment(deed, issue, comment, None)

@@ -76,6 +76,8 @@ def _refuse(repo: Repository, issue: Issue) -> None:
         raise NotMergeable("Pull Request is not mergeable")
     if change.draft:
         raise NotMergeable("Pull Request is still a draft")
+    if repo.only_resolved and not all(said.thread is None or said.thread.resolved for said in issue.comments):
+        raise NotMergeable("All threads must be resolved")
     if repo.only_green and pipeline_of(repo, change.head_sha) != "success":
         raise NotMergeable("The pipeline must succeed")
     missing = changes.unmet(repo, change)

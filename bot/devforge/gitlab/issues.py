@@ -1,4 +1,4 @@
-"""Issues, and what issues and merge requests have in common: notes, award emoji, label events."""
+"""Issues, and what issues and merge requests have in common: labels, states and the events of both."""
 
 from flask import Blueprint, Response, request
 
@@ -7,15 +7,14 @@ from bot.devforge.call import RepoCall, answer
 from bot.devforge.gitlab import shapes
 from bot.devforge.gitlab.call import Fields, demand, on_project, page
 from bot.devforge.gitlab.quick import act_on
-from bot.devforge.gitlab.refusals import Refusal, forbidden, missing
-from bot.devforge.model import Comment, Issue
+from bot.devforge.gitlab.quick_lines import extract
+from bot.devforge.gitlab.refusals import missing
+from bot.devforge.model import Issue
 from bot.domain.change import Role
 
 room = Blueprint("gitlab-issues", __name__)
+DRAFT = "Draft: "
 PLACE = "/<any(issues, merge_requests):row>/<int:iid>"
-_LONGEST = 1_000_000
-CONTENTS = {"thumbsup": "+1", "thumbsdown": "-1"}
-FACES = ("+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes")
 
 
 def thing(call: RepoCall, row: str, iid: int) -> Issue:
@@ -41,6 +40,14 @@ def relabel(call: RepoCall, one: Issue, fields: Fields) -> None:
         acts.add_label(call.deed, one, name)
     for name in fields.names("remove_labels"):
         acts.take_label(call.deed, one, name)
+
+
+def rename(call: RepoCall, one: Issue, fields: Fields) -> None:
+    """Change title and description as the body says; the quick actions of a new description are done."""
+    body = fields.text("description", one.body)
+    left = act_on(call, one, body) if body != one.body else body
+    title = fields.text("title", one.title)
+    acts.reword(call.deed, one, (title.removeprefix(DRAFT) if one.change else title, left))
 
 
 def reopen_or_close(call: RepoCall, one: Issue, fields: Fields) -> None:
@@ -73,7 +80,7 @@ def listing(call: RepoCall) -> Response:
 def create(call: RepoCall) -> Response:
     writer(call)
     fields = Fields()
-    one = acts.open_issue(call.deed, fields.need("title"), fields.text("description"))
+    one = acts.open_issue(call.deed, fields.need("title"), extract(fields.text("description"))[0])
     if call.role.at_least(Role.TRIAGE):
         relabel(call, one, fields)
     act_on(call, one, fields.text("description"))
@@ -89,91 +96,10 @@ def get(call: RepoCall, iid: int) -> Response:
 def edit(call: RepoCall, iid: int) -> Response:
     one, fields = thing(call, "issues", iid), Fields()
     own_or(call, one, Role.TRIAGE)
-    acts.reword(call.deed, one, (fields.text("title", one.title), fields.text("description", one.body)))
+    rename(call, one, fields)
     relabel(call, one, fields)
     reopen_or_close(call, one, fields)
     return answer(shapes.issue(call.world, call.repo, one))
-
-
-# --- notes ----------------------------------------------------------------------------------------------------------
-@on_project(room, "GET", f"{PLACE}/notes")
-def notes(call: RepoCall, row: str, iid: int) -> Response:
-    one = thing(call, row, iid)
-    found = sorted(one.comments, key=lambda said: said.id, reverse=request.args.get("sort", "desc") != "asc")
-    return page(found, lambda said: shapes.note(call.world, call.repo, one, said))
-
-
-@on_project(room, "POST", f"{PLACE}/notes")
-def say(call: RepoCall, row: str, iid: int) -> Response:
-    writer(call)
-    one = thing(call, row, iid)
-    body = _words(Fields())
-    rest = act_on(call, one, body)
-    if not rest.strip():
-        return answer({"commands_changes": {}, "summary": ["Commands applied"]}, 202)
-    return answer(shapes.note(call.world, call.repo, one, acts.say(call.deed, one, rest)), 201)
-
-
-def _words(fields: Fields) -> str:
-    body = fields.need("body")
-    if len(body) > _LONGEST:
-        raise Refusal(400, "Note is too long (maximum is 1000000 characters)")
-    return body
-
-
-def _note(one: Issue, note_id: int) -> Comment:
-    for said in one.comments:
-        if said.id == note_id:
-            return said
-    raise missing()
-
-
-@on_project(room, "GET", f"{PLACE}/notes/<int:note_id>")
-def note(call: RepoCall, row: str, iid: int, note_id: int) -> Response:
-    one = thing(call, row, iid)
-    return answer(shapes.note(call.world, call.repo, one, _note(one, note_id)))
-
-
-@on_project(room, "PUT", f"{PLACE}/notes/<int:note_id>")
-def reword(call: RepoCall, row: str, iid: int, note_id: int) -> Response:
-    writer(call)
-    one = thing(call, row, iid)
-    said = _note(one, note_id)
-    if call.user is not said.author:
-        raise forbidden()
-    rest = act_on(call, one, _words(Fields()))
-    acts.edit(call.deed, one, said, rest)
-    return answer(shapes.note(call.world, call.repo, one, said))
-
-
-@on_project(room, "DELETE", f"{PLACE}/notes/<int:note_id>")
-def delete(call: RepoCall, row: str, iid: int, note_id: int) -> Response:
-    one = thing(call, row, iid)
-    said = _note(one, note_id)
-    if call.user is not said.author:
-        demand(call, Role.MAINTAIN)
-    one.comments.remove(said)
-    return answer(None, 204)
-
-
-@on_project(room, "GET", f"{PLACE}/notes/<int:note_id>/award_emoji")
-def awards(call: RepoCall, row: str, iid: int, note_id: int) -> Response:
-    said = _note(thing(call, row, iid), note_id)
-    return page(said.reactions, lambda one: shapes.award(call.world, one, said))
-
-
-@on_project(room, "POST", f"{PLACE}/notes/<int:note_id>/award_emoji")
-def award(call: RepoCall, row: str, iid: int, note_id: int) -> Response:
-    writer(call)
-    said = _note(thing(call, row, iid), note_id)
-    name = Fields().need("name")
-    content = CONTENTS.get(name, name)
-    if content not in FACES:
-        raise Refusal(404, "404 Award Emoji Name is not a valid emoji name Not Found")
-    reaction, new = acts.react(call.deed, said, content)
-    if not new:
-        raise Refusal(404, "404 Award Emoji Name has already been taken Not Found")
-    return answer(shapes.award(call.world, reaction, said), 201)
 
 
 @on_project(room, "GET", f"{PLACE}/resource_label_events")
@@ -181,3 +107,12 @@ def label_events(call: RepoCall, row: str, iid: int) -> Response:
     one = thing(call, row, iid)
     found = [happened for happened in one.history if happened.kind in ("labeled", "unlabeled")]
     return page(found, lambda happened: shapes.label_event(call.world, one, happened))
+
+
+@on_project(room, "GET", f"{PLACE}/resource_state_events")
+def state_events(call: RepoCall, row: str, iid: int) -> Response:
+    one = thing(call, row, iid)
+    merged = one.change is not None and one.change.merged_at is not None
+    kinds = ("merged", "reopened") if merged else ("closed", "reopened")
+    found = [happened for happened in one.history if happened.kind in kinds]
+    return page(found, lambda happened: shapes.state_event(call.world, one, happened))

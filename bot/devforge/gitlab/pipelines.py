@@ -4,168 +4,160 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, request
 
-from bot.devforge.acts import changes, news
+from bot.devforge.acts import news
+from bot.devforge.acts import pipelines as acts
 from bot.devforge.acts.checks import add_status
 from bot.devforge.call import RepoCall, answer
-from bot.devforge.gitlab import shapes
+from bot.devforge.gitlab import pipeline_shapes as shapes
 from bot.devforge.gitlab.call import Fields, on_project, page
-from bot.devforge.gitlab.refusals import Refusal, missing
+from bot.devforge.gitlab.refusals import Refusal, bad_request, forbidden, missing
 from bot.devforge.gitlab.repository import commit_of
-from bot.devforge.gitvalues import stamp
-from bot.devforge.model import CheckRun, Repository, Status
-from bot.devforge.world import World
+from bot.devforge.model import CheckRun, Pipeline, Status
 from bot.domain.change import Role
 
 room = Blueprint("gitlab-pipelines", __name__)
 REPORTED = ("pending", "running", "success", "failed", "canceled", "skipped")
-EVENTS = {"pending": "enqueue", "running": "run", "success": "success", "failed": "drop", "canceled": "cancel"}
+_EVENTS = {"pending": "enqueue", "running": "run", "success": "success", "failed": "drop", "canceled": "cancel"}
 _LONGEST = 255
+_RETRYABLE = ("failed", "canceled")
 
 
-def found_for(repo: Repository, sha: str) -> list[str]:
-    """Return the commit if it has a pipeline: there is one for each at most."""
-    return [sha] if shapes.pipeline_of(repo, sha) else []
-
-
-def pipeline_id(repo: Repository, sha: str) -> int:
-    """Return a pipeline's number: that of the first thing in it."""
-    return min((one.id for one in _rows(repo) if one.sha == sha), default=0)
-
-
-def _rows(repo: Repository) -> list[CheckRun | Status]:
-    return [*repo.checks, *repo.statuses]
-
-
-def shape(call: RepoCall, sha: str) -> shapes.Json:
-    """Write a pipeline."""
-    number = pipeline_id(call.repo, sha)
-    refs = [ref.removeprefix("refs/heads/") for ref, tip in call.repo.git.refs("refs/heads/").items() if tip == sha]
-    return {
-        "id": number,
-        "iid": number,
-        "project_id": call.repo.id,
-        "sha": sha,
-        "ref": refs[0] if refs else None,
-        "status": shapes.pipeline_of(call.repo, sha),
-        "source": "push" if any(run.sha == sha for run in call.repo.checks) else "external",
-        "web_url": f"{shapes.html(call.world, call.repo)}/-/pipelines/{number}",
-    }
-
-
-def job(world: World, repo: Repository, one: CheckRun) -> shapes.Json:
-    """Write a job."""
-    return {
-        "id": one.id,
-        "name": one.name,
-        "status": shapes.job_state(one.status, one.conclusion),
-        "stage": "test",
-        "ref": one.summary if one.status == "queued" else None,
-        "allow_failure": False,
-        "created_at": stamp(one.started),
-        "started_at": stamp(one.started),
-        "finished_at": stamp(one.completed) if one.completed else None,
-        "user": shapes.user(world, world.ghost),
-        "commit": shapes.commit(world, repo, repo.git.commit(one.sha)),
-        "pipeline": {"id": pipeline_id(repo, one.sha), "sha": one.sha},
-        "web_url": f"{shapes.html(world, repo)}/-/jobs/{one.id}",
-    }
-
-
-def status_of_job(world: World, repo: Repository, one: CheckRun) -> shapes.Json:
-    """Write a job as the list of a commit's statuses does."""
-    return {
-        "id": one.id,
-        "sha": one.sha,
-        "ref": None,
-        "status": shapes.job_state(one.status, one.conclusion),
-        "name": one.name,
-        "target_url": f"{shapes.html(world, repo)}/-/jobs/{one.id}",
-        "description": None,
-        "created_at": stamp(one.started),
-        "allow_failure": False,
-        "pipeline_id": pipeline_id(repo, one.sha),
-        "author": shapes.user(world, world.ghost),
-    }
-
-
-def status(world: World, repo: Repository, one: Status) -> shapes.Json:
-    """Write a status that somebody reported."""
-    return {
-        "id": one.id,
-        "sha": one.sha,
-        "ref": None,
-        "status": shapes.EXTERNAL.get(one.state, one.state),
-        "name": one.context,
-        "target_url": one.target_url,
-        "description": one.description,
-        "created_at": stamp(one.created),
-        "allow_failure": False,
-        "pipeline_id": pipeline_id(repo, one.sha),
-        "author": shapes.user(world, one.creator),
-    }
-
-
+# --- statuses -------------------------------------------------------------------------------------------------------
 @on_project(room, "GET", "/repository/commits/<ref>/statuses")
 def statuses(call: RepoCall, ref: str) -> Response:
-    sha, name = commit_of(call, ref), request.args.get("name")
-    rows = [status_of_job(call.world, call.repo, run) for run in changes.latest_checks(call.repo, sha)]
-    told = [one for one in call.repo.statuses if one.sha == sha]
-    if request.args.get("all", "false").lower() not in ("true", "1"):
-        told = list({one.context: one for one in told}.values())
-    rows += [status(call.world, call.repo, one) for one in told]
-    return page([row for row in rows if name in (None, row["name"])], lambda row: row)
+    """List jobs and reported statuses; without `all`, of each name in a pipeline the newest only."""
+    sha, asked = commit_of(call, ref), request.args
+    every = asked.get("all", "false").lower() in ("true", "1")
+    found = [
+        one
+        for home in call.repo.pipelines
+        if home.sha == sha and asked.get("ref") in (None, home.ref) and asked.get("pipeline_id") in (None, str(home.id))
+        for one in acts.rows(call.repo, home, retried=every)
+        if asked.get("name") in (None, acts.name_of(one))
+    ]
+    return page(sorted(found, key=lambda one: one.id), lambda one: shapes.status(call.world, call.repo, one))
 
 
 @on_project(room, "POST", "/statuses/<ref>", Role.WRITE)
 def report(call: RepoCall, ref: str) -> Response:
-    """Report a status: one that waits or runs is moved on, one that has ended is followed by another."""
+    """Report a status: the caller's own that waits or runs moves on, one that has ended is followed by another."""
     fields, sha = Fields(), commit_of(call, ref)
-    state, name = fields.one_of("state", REPORTED), fields.text("name") or fields.text("context") or "default"
+    wanted, name = fields.one_of("state", REPORTED), fields.text("name") or fields.text("context") or "default"
     words, target = fields.text("description"), fields.text("target_url") or None
-    if len(words) > _LONGEST:
-        raise Refusal(400, "Description is too long (maximum is 255 characters)")
-    rows = call.repo.statuses
-    for place, old in reversed(list(enumerate(rows))):
-        if (old.sha, old.context) == (sha, name) and old.state in ("pending", "running"):
-            if old.state == state:
-                raise Refusal(
-                    400,
-                    f"Cannot transition status via :{EVENTS.get(state, state)} from :{old.state} "
-                    f'(Reason(s): Status cannot transition via "{EVENTS.get(state, state)}")',
-                )
-            rows[place] = replace(old, state=state, description=words or old.description, target_url=target)
-            news.of(call.world).status(call.world, call.repo, rows[place])
-            return answer(status(call.world, call.repo, rows[place]), 201)
-    made = Status(0, sha, name, state, words or None, target, call.deed.by, 0.0)
-    return answer(status(call.world, call.repo, add_status(call.world, call.repo, made)), 201)
+    if len(words) > _LONGEST or len(name) > _LONGEST:
+        field = "description" if len(words) > _LONGEST else "name"
+        raise Refusal(400, "", {field: [f"is too long (maximum is {_LONGEST} characters)"]})
+    home = _home(call, sha, fields)
+    for place, old in reversed(list(enumerate(call.repo.statuses))):
+        mine = old.creator is call.user and (old.pipeline, old.context) == (home.id, name)
+        if mine and old.state in ("pending", "running"):
+            _refuse_step(old.state, wanted)
+            moved = replace(old, state=wanted, description=words or old.description, target_url=target)
+            call.repo.statuses[place] = moved
+            news.of(call.world).status(call.world, call.repo, moved)
+            return answer(shapes.status(call.world, call.repo, moved), 201)
+    made = Status(0, sha, name, wanted, words or None, target, call.deed.by, 0.0, pipeline=home.id)
+    return answer(shapes.status(call.world, call.repo, add_status(call.world, call.repo, made)), 201)
 
 
+def _refuse_step(was: str, wanted: str) -> None:
+    """Raise for a state that the present one cannot be followed by."""
+    if wanted == "pending" or wanted == was or (was, wanted) == ("running", "skipped"):
+        event = _EVENTS.get(wanted, "skip")
+        why = f'(Reason(s): Status cannot transition via "{event}")'
+        raise Refusal(400, f"Cannot transition status via :{event} from :{was} {why}")
+
+
+def _home(call: RepoCall, sha: str, fields: Fields) -> Pipeline:
+    """Return the pipeline that a status goes into: the newest that fits, else one made for what comes from outside."""
+    ref, number = fields.text("ref"), fields.text("pipeline_id")
+    fitting = [
+        one for one in call.repo.pipelines if one.sha == sha and ref in ("", one.ref) and number in ("", str(one.id))
+    ]
+    if fitting:
+        return max(fitting, key=lambda one: one.id)
+    if number:
+        raise missing("Pipeline for pipeline_id, sha and ref")
+    tips = call.repo.git.refs("refs/heads/")
+    holding = (name for name, tip in tips.items() if call.repo.git.is_ancestor(sha, tip))
+    ref = ref or next(holding, "").removeprefix("refs/heads/")
+    if not ref:
+        raise missing("References for commit")
+    return acts.start(call.world, call.repo, sha, ref, "external", call.deed.by)
+
+
+# --- pipelines ------------------------------------------------------------------------------------------------------
 @on_project(room, "GET", "/pipelines")
 def pipelines(call: RepoCall) -> Response:
-    wanted = request.args.get("sha")
-    shas = {one.sha: None for one in _rows(call.repo) if wanted in (None, one.sha)}
-    newest = sorted(shas, key=lambda sha: -pipeline_id(call.repo, sha))
-    return page(newest, lambda sha: shape(call, sha))
+    asked = request.args
+    found = [
+        one
+        for one in call.repo.pipelines
+        if asked.get("sha") in (None, one.sha)
+        and asked.get("ref") in (None, one.ref)
+        and asked.get("source") in (None, one.source)
+        and asked.get("status") in (None, acts.state_of(call.repo, one))
+    ]
+    newest = sorted(found, key=lambda one: one.id, reverse=asked.get("sort", "desc") != "asc")
+    return page(newest, lambda one: shapes.pipeline(call.world, call.repo, one))
 
 
-def _sha(call: RepoCall, number: int) -> str:
-    for one in _rows(call.repo):
-        if pipeline_id(call.repo, one.sha) == number:
-            return one.sha
+def _pipeline(call: RepoCall, number: int) -> Pipeline:
+    for one in call.repo.pipelines:
+        if one.id == number:
+            return one
     raise missing()
+
+
+def _show(call: RepoCall, one: Pipeline, status: int = 200) -> Response:
+    return answer(shapes.full_pipeline(call.world, call.repo, one), status)
 
 
 @on_project(room, "GET", "/pipelines/<int:number>")
 def pipeline(call: RepoCall, number: int) -> Response:
-    return answer(shape(call, _sha(call, number)))
+    return _show(call, _pipeline(call, number))
+
+
+@on_project(room, "GET", "/pipelines/latest")
+def latest(call: RepoCall) -> Response:
+    ref = request.args.get("ref") or call.repo.default_branch
+    found = acts.newest_of(call.repo, call.repo.git.branch(ref) or "")
+    if found is None:
+        raise forbidden()
+    return _show(call, found)
+
+
+@on_project(room, "POST", "/pipeline", Role.WRITE)
+def make_pipeline(call: RepoCall) -> Response:
+    """Run CI on a branch as it is now."""
+    ref = Fields().need("ref")
+    sha = call.repo.git.branch(ref)
+    if sha is None:
+        raise Refusal(400, "", {"base": ["Reference not found"]})
+    made = acts.start(call.world, call.repo, sha, ref, "api", call.deed.by)
+    if call.world.run_in(call.repo, made) is None:
+        call.repo.pipelines.remove(made)
+        raise Refusal(400, "", {"base": ["Missing CI config file"]})
+    return _show(call, made, 201)
+
+
+@on_project(room, "POST", "/pipelines/<int:number>/retry", Role.WRITE)
+def retry_pipeline(call: RepoCall, number: int) -> Response:
+    one = _pipeline(call, number)
+    for run in acts.rows(call.repo, one):
+        if isinstance(run, CheckRun) and acts.state(run) in _RETRYABLE:
+            call.world.run_in(call.repo, one)
+    return _show(call, one, 201)
 
 
 @on_project(room, "GET", "/pipelines/<int:number>/jobs")
 def jobs(call: RepoCall, number: int) -> Response:
-    found = changes.latest_checks(call.repo, _sha(call, number))
-    return page(found, lambda one: job(call.world, call.repo, one))
+    every = request.args.get("include_retried", "false").lower() in ("true", "1")
+    found = [row for row in acts.rows(call.repo, _pipeline(call, number), retried=every) if isinstance(row, CheckRun)]
+    return page(sorted(found, key=lambda one: -one.id), lambda one: shapes.job(call.world, call.repo, one))
 
 
+# --- jobs -----------------------------------------------------------------------------------------------------------
 def _job(call: RepoCall, number: int) -> CheckRun:
     for one in call.repo.checks:
         if one.id == number:
@@ -175,9 +167,20 @@ def _job(call: RepoCall, number: int) -> CheckRun:
 
 @on_project(room, "GET", "/jobs/<int:number>")
 def one_job(call: RepoCall, number: int) -> Response:
-    return answer(job(call.world, call.repo, _job(call, number)))
+    return answer(shapes.job(call.world, call.repo, _job(call, number)))
 
 
 @on_project(room, "GET", "/jobs/<int:number>/trace")
 def trace(call: RepoCall, number: int) -> Response:
     return Response(_job(call, number).text or "", content_type="text/plain; charset=utf-8")
+
+
+@on_project(room, "POST", "/jobs/<int:number>/retry", Role.WRITE)
+def retry_job(call: RepoCall, number: int) -> Response:
+    old = _job(call, number)
+    if old.status != "completed":
+        raise forbidden("Job is not retryable")
+    made = call.world.run_in(call.repo, shapes.home_of(call.repo, old))
+    if made is None:
+        raise bad_request("there is no CI here")
+    return answer(shapes.job(call.world, call.repo, made), 201)

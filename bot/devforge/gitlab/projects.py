@@ -20,6 +20,8 @@ def project(call: RepoCall) -> Response:
 def change_project(call: RepoCall) -> Response:
     fields = Fields()
     call.repo.only_green = fields.flag("only_allow_merge_if_pipeline_succeeds", call.repo.only_green)
+    resolved = "only_allow_merge_if_all_discussions_are_resolved"
+    call.repo.only_resolved = fields.flag(resolved, call.repo.only_resolved)
     methods, options = ("merge", "rebase_merge", "ff"), ("never", "always", "default_on", "default_off")
     call.repo.merge_method = fields.one_of("merge_method", methods, call.repo.merge_method)  # type: ignore[assignment]
     call.repo.squash_option = fields.one_of("squash_option", options, call.repo.squash_option)  # type: ignore[assignment]

@@ -18,11 +18,15 @@ _WORDS = {
 
 
 class Refusal(Problem):
-    """An error with GitLab's `message`."""
+    """An error with GitLab's `message`: words, a list of them, or lists by the field that they are about."""
+
+    def __init__(self, status: int, words: str, told: object = None) -> None:
+        super().__init__(status, words or str(told))
+        self._told = words if told is None else told
 
     def response(self) -> Response:
         """Write the error as GitLab does."""
-        return answer({"message": self.message}, self.status)
+        return answer({"message": self._told}, self.status)
 
 
 class TokenRefusal(Problem):

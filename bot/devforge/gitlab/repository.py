@@ -5,10 +5,13 @@ import base64
 from flask import Blueprint, Response, request
 
 from bot.devforge.acts import pushes
+from bot.devforge.acts.pipelines import newest_of, pipeline_of
 from bot.devforge.call import RepoCall, answer
 from bot.devforge.gitlab import shapes
 from bot.devforge.gitlab.call import Fields, on_project, page
 from bot.devforge.gitlab.credentials import FILES
+from bot.devforge.gitlab.merge_shapes import merge_request
+from bot.devforge.gitlab.pipeline_shapes import pipeline
 from bot.devforge.gitlab.refusals import Refusal, missing
 from bot.devforge.gitrepo import GitFailed
 from bot.devforge.gitvalues import Entry
@@ -77,11 +80,12 @@ def commits(call: RepoCall) -> Response:
 @on_project(room, "GET", "/repository/commits/<ref>")
 def commit(call: RepoCall, ref: str) -> Response:
     one = call.repo.git.commit(commit_of(call, ref))
+    newest = newest_of(call.repo, one.sha)
     return answer(
         {
             **shapes.commit(call.world, call.repo, one),
-            "status": shapes.pipeline_of(call.repo, one.sha),
-            "last_pipeline": None,
+            "status": pipeline_of(call.repo, one.sha),
+            "last_pipeline": pipeline(call.world, call.repo, newest) if newest else None,
         }
     )
 
@@ -94,7 +98,7 @@ def merge_requests(call: RepoCall, ref: str) -> Response:
         for issue in call.repo.changes.values()
         if issue.change and sha in (issue.change.head_sha, issue.change.merged_sha, issue.change.squash_sha)
     ]
-    return page(found, lambda one: shapes.merge_request(call.world, call.repo, one))
+    return page(found, lambda one: merge_request(call.world, call.repo, one))
 
 
 @on_project(room, "POST", "/repository/commits", Role.WRITE)

@@ -2,13 +2,9 @@
 
 from typing import Any
 
-from bot.devforge.acts import changes
-from bot.devforge.acts.pipelines import EXTERNAL as EXTERNAL
-from bot.devforge.acts.pipelines import job_state as job_state
-from bot.devforge.acts.pipelines import pipeline_of as pipeline_of
 from bot.devforge.gitlab.call import LEVELS
 from bot.devforge.gitvalues import Commit, Entry, FileDiff, stamp
-from bot.devforge.model import Comment, Happened, Issue, Label, Reaction, Repository, User
+from bot.devforge.model import Comment, Happened, Issue, Label, Reaction, Repository, Thread, User
 from bot.devforge.world import World
 from bot.domain.change import Role
 
@@ -82,7 +78,7 @@ def project(world: World, repo: Repository, asked_by: User | None) -> Json:
         "merge_method": repo.merge_method,
         "squash_option": repo.squash_option,
         "only_allow_merge_if_pipeline_succeeds": repo.only_green,
-        "only_allow_merge_if_all_discussions_are_resolved": False,
+        "only_allow_merge_if_all_discussions_are_resolved": repo.only_resolved,
         "allow_merge_on_skipped_pipeline": False,
         "remove_source_branch_after_merge": True,
         "issues_enabled": True,
@@ -172,23 +168,43 @@ def page_of(world: World, repo: Repository, one: Issue) -> str:
 
 
 def note(world: World, repo: Repository, one: Issue, said: Comment) -> Json:
-    """Write a note."""
+    """Write a note; one of a thread on a merge request tells whether that is resolved."""
     return {
         "id": said.id,
-        "type": None,
+        "type": note_type(said),
         "body": said.body,
         "author": user(world, said.author),
         "created_at": stamp(said.created),
         "updated_at": stamp(said.updated),
-        "system": False,
+        "system": said.system,
         "noteable_id": one.id,
         "noteable_type": "MergeRequest" if one.change else "Issue",
         "noteable_iid": one.number,
         "project_id": repo.id,
-        "resolvable": False,
-        "confidential": False,
-        "internal": False,
+        "confidential": said.internal,
+        "internal": said.internal,
         "imported": False,
+        **_resolution(world, one, said.thread),
+    }
+
+
+def note_type(said: Comment) -> str | None:
+    """Return what kind of note it is; None for one that stands alone."""
+    if said.thread is None:
+        return None
+    return "DiffNote" if said.thread.position else "DiscussionNote"
+
+
+def _resolution(world: World, one: Issue, thread: Thread | None) -> Json:
+    if thread is None or one.change is None:
+        return {"resolvable": False}
+    place = {"position": thread.position} if thread.position else {}
+    return {
+        **place,
+        "resolvable": True,
+        "resolved": thread.resolved is not None,
+        "resolved_by": user(world, thread.resolved_by) if thread.resolved_by else None,
+        "resolved_at": stamp(thread.resolved) if thread.resolved else None,
     }
 
 
@@ -230,80 +246,15 @@ def label_event(world: World, one: Issue, happened: Happened) -> Json:
     }
 
 
-def merge_request(world: World, repo: Repository, one: Issue) -> Json:
-    """Write a merge request as lists do."""
-    change = changes.part(one)
-    state = "merged" if change.merged_at else STATES[one.state]
-    status, conflicts = mergeability(repo, one)
+def state_event(world: World, one: Issue, happened: Happened) -> Json:
+    """Write a resource state event."""
     return {
-        "id": change.id,
-        "iid": one.number,
-        "project_id": repo.id,
-        "title": f"Draft: {one.title}" if change.draft else one.title,
-        "description": one.body,
-        "state": state,
-        "created_at": stamp(one.created),
-        "updated_at": stamp(one.updated),
-        "merged_at": stamp(change.merged_at) if change.merged_at else None,
-        "merge_user": user(world, change.merged_by) if change.merged_by else None,
-        "merged_by": user(world, change.merged_by) if change.merged_by else None,
-        "closed_at": stamp(one.closed) if one.closed and not change.merged_at else None,
-        "closed_by": user(world, one.closed_by) if one.closed_by and not change.merged_at else None,
-        "target_branch": change.base,
-        "source_branch": change.head,
-        "source_project_id": repo.id,
-        "target_project_id": repo.id,
-        "author": user(world, one.author),
-        "assignees": [],
-        "reviewers": [],
-        "labels": list(one.labels),
-        "draft": change.draft,
-        "work_in_progress": change.draft,
-        "merge_when_pipeline_succeeds": False,
-        "detailed_merge_status": status,
-        "merge_status": "cannot_be_merged" if conflicts else "can_be_merged",
-        "has_conflicts": conflicts,
-        "sha": change.head_sha,
-        "merge_commit_sha": change.merged_sha if change.merged_sha != change.squash_sha else None,
-        "squash_commit_sha": change.squash_sha,
-        "user_notes_count": len(one.comments),
-        "blocking_discussions_resolved": True,
-        "should_remove_source_branch": None,
-        "force_remove_source_branch": False,
-        "squash": False,
-        "web_url": page_of(world, repo, one),
-        "references": {"short": f"!{one.number}", "full": f"{repo.full_name}!{one.number}"},
-    }
-
-
-def mergeability(repo: Repository, one: Issue) -> tuple[str, bool]:
-    """Return `detailed_merge_status`, and whether there are conflicts."""
-    change = changes.part(one)
-    if one.state != "open":
-        return "not_open", False
-    if change.draft:
-        return "draft_status", False
-    if changes.mergeable(repo, change) is False:
-        return "conflict", True
-    if repo.only_green and pipeline_of(repo, change.head_sha) != "success":
-        return "ci_must_pass", False
-    if repo.merge_method != "merge" and changes.base_of(repo, change) != repo.git.branch(change.base):
-        return "need_rebase", False
-    return "mergeable", False
-
-
-def full_merge_request(world: World, repo: Repository, one: Issue, asked_by: User | None) -> Json:
-    """Write a merge request as its own address does."""
-    change = changes.part(one)
-    base = changes.base_of(repo, change)
-    files = changes.files(repo, one)
-    pipeline = pipeline_of(repo, change.head_sha)
-    return {
-        **merge_request(world, repo, one),
-        "changes_count": str(len(files)) if files else None,
-        "diff_refs": {"base_sha": base, "head_sha": change.head_sha, "start_sha": base},
-        "user": {"can_merge": repo.role(asked_by).at_least(Role.WRITE)},
-        "head_pipeline": {"sha": change.head_sha, "status": pipeline} if pipeline else None,
-        "merge_error": None,
-        "overflow": False,
+        "id": happened.id,
+        "user": user(world, happened.actor),
+        "created_at": stamp(happened.at),
+        "resource_type": "MergeRequest" if one.change else "Issue",
+        "resource_id": one.change.id if one.change else one.id,
+        "source_commit": happened.commit,
+        "source_merge_request_id": None,
+        "state": happened.kind,
     }
