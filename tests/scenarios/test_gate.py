@@ -7,6 +7,7 @@ import pytest
 
 from tests.scenarios.conftest import Found
 from tests.world import CALC, FIXED, Town
+from workers.demo.people import StoryFailed
 from workers.demo.stage import APPROVER, REQUESTER, STRANGER
 
 pytestmark = pytest.mark.timeout(400)
@@ -39,7 +40,11 @@ def test_approvals_that_do_not_count_and_one_that_does(town: Town) -> None:
     refuses(town, number, REQUESTER, "maria is the requester")
     refuses(town, number, town.bot, f"{town.bot} is the bot")
     town.stage.forge.set_role(town.repo, STRANGER, "triage")
-    refuses(town, number, STRANGER, "sam has triage access, not write")
+    if town.stage.dialect == "github":
+        refuses(town, number, STRANGER, "sam has triage access, not write")
+    else:
+        with pytest.raises(StoryFailed, match="403"):  # GitLab lets nobody below a Developer do that
+            town.label(number, STRANGER)
     helper = town.program("helper", "admin")
     refuses(town, number, helper, f"{helper} is a bot")
     town.label_issue(town.run.intent.issue)  # on the issue, not on the change
