@@ -67,12 +67,14 @@ def test_a_project_gets_one_hook_and_the_label_however_often(lab: DevForge) -> N
     assert SECRET not in first.stdout + first.stderr
 
 
+@pytest.mark.slow
 def test_an_account_that_may_not_make_hooks_is_told(lab: DevForge) -> None:
     done = init_gitlab(lab, "weak")
     assert done.returncode == 1
     assert "403" in json.loads(done.stdout)["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["JOURNEYMAN_GITLAB_TOKEN", "JOURNEYMAN_GITLAB_WEBHOOK_SECRET"])
 def test_what_is_missing_is_named(missing: str, lab: DevForge) -> None:
     done = init_gitlab(lab, **{missing: ""})
@@ -135,6 +137,7 @@ def click(page: str) -> requests.Response:
     return requests.post(where, data={"manifest": json.dumps(form)}, timeout=10)
 
 
+@pytest.mark.slow
 def test_nobody_clicks(tmp_path: Path) -> None:
     done = command("github", "--url", RECEIVER, "--to", str(tmp_path), "--seconds", "1", "--json")
     assert done.returncode == 1

@@ -110,6 +110,7 @@ SUB = {"sub.py": "def sub(a, b):\n    return a + b\n"}
 TEST_SUB = {"test_sub.py": "from sub import sub\n\n\ndef test_sub():\n    assert sub(5, 2) == 3\n"}
 
 
+@pytest.mark.slow
 def test_a_revision_is_one_more_commit_that_is_judged_anew(town: Town) -> None:
     town.commit(SUB)
     issue = town.issue()

@@ -56,6 +56,7 @@ def test_approvals_that_do_not_count_and_one_that_does(town: Town) -> None:
     assert run.judged.approvers == (APPROVER,)
 
 
+@pytest.mark.slow
 def test_an_approval_before_a_later_push_does_not_count(town: Town) -> None:
     number = opened(town)
     drafted(town, number, True)
