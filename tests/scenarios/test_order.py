@@ -19,7 +19,10 @@ def withheld(town: Town, number: int, text: str, who: str = REQUESTER) -> int:
     forge = town.stage.forge
     with forge.world.lock:  # or the loss would hit somebody else's
         forge.lose_webhooks("issue_comment" if town.stage.dialect == "github" else "note")
-        return forge.comment(town.repo, number, text, by=who)
+        comment = forge.comment(town.repo, number, text, by=who)
+        for hook in town.place.hooks.values():  # GitLab sends nothing to a hook that failed several times in a row
+            hook.failures, hook.disabled_until = 0, None
+        return comment
 
 
 def arrive(town: Town, comment: int) -> None:
